@@ -1,0 +1,7 @@
+module github.com/gatehouse-go/gatehouse/internal/conformance
+
+go 1.26.0
+
+replace github.com/gatehouse-go/gatehouse => ../..
+
+require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
