@@ -20,21 +20,32 @@ const (
 	// admits while the count stays within the burst.
 	Bucket
 	// Held counts what is in use until it is given back with a negative cost,
-	// or until nobody has touched the counter for a period.
+	// or until the counter has not changed for a period.
 	Held
 )
 
 // Slices is the number of parts of a Sliding counter's period.
 const Slices = 8
 
+// Limits of every counter. They leave room for stores that compute in floating
+// point: counts, and times in microseconds, are exact there too.
+const (
+	// MaxCount is the largest limit, burst and cost, either way.
+	MaxCount = 1<<53 - 1
+	// MaxPeriod is the longest period; the shortest is a microsecond.
+	MaxPeriod = 36500 * 24 * time.Hour
+)
+
 // Counter is one count to be taken from. What is kept for it is known by its
 // key; the other fields say how to judge, at this call. A limit may change from
 // call to call and the count stays; a counter whose kind, period or anchor
-// changes starts anew.
+// changes starts anew (an anchor that gives the same windows is the same one).
+// Times and periods are cut to the microsecond.
 type Counter struct {
 	Key  string
 	Kind Kind
-	// Limit is the most that may be counted; 0 refuses every cost above 0.
+	// Limit is the most that may be counted; 0 refuses every cost above 0 (and
+	// what a Bucket already holds then flows out as with a limit of 1).
 	Limit int64
 	// Burst is the most a Bucket holds; 0 means Limit. Other kinds ignore it.
 	Burst int64
@@ -47,12 +58,14 @@ type Counter struct {
 	// Cost is what is to be counted: 0 looks without counting and is never
 	// refused, a negative cost gives back and stops at zero.
 	Cost int64
-	// CountRefused counts the cost even when the Take is refused, by this
-	// counter or another.
+	// CountRefused counts the cost, when it is above 0, even when the Take is
+	// refused, by this counter or another. Counts stop at MaxCount. A Held
+	// counter ignores it: who was refused holds nothing.
 	CountRefused bool
 }
 
-// Count is what stands in a counter after a Take.
+// Count is what stands in a counter after a Take, refused or not. Times are in
+// UTC, to the microsecond.
 type Count struct {
 	// Used is what is counted now; a Bucket's is rounded up.
 	Used int64
@@ -60,11 +73,13 @@ type Count struct {
 	Left int64
 	// Reset is when everything counted now will be forgotten, if nothing more
 	// is counted: the end of the window, of the last slice in use, or when the
-	// bucket is empty. It is the judging time when nothing is counted.
+	// bucket is empty; of a Held counter, a period after it last changed. It is
+	// the judging time when nothing is counted.
 	Reset time.Time
 	// Retry is the earliest time at which a Take of this cost alone could
 	// succeed, if nobody else takes: the judging time when it could now, and
-	// the zero time when the cost is above the limit and never can.
+	// the zero time when the cost is above the limit and never can. For a Held
+	// counter, which anyone may give back to at any moment, it is Reset.
 	Retry time.Time
 }
 
@@ -74,7 +89,8 @@ type Taken struct {
 	OK bool
 	// Refused is the index of the first counter that had no room, when not OK.
 	Refused int
-	// At is the time the counters were judged at.
+	// At is the time the Take was judged at: the one given or the store's own.
+	// A counter that had changed at a later time was judged at that one.
 	At time.Time
 	// Counts are what stands in each counter, in the order of the arguments.
 	Counts []Count
@@ -90,7 +106,11 @@ type Counters interface {
 	//
 	// A zero at means the store's own clock, the one that all nodes share; a
 	// caller with a clock of its own (a simulation, a test) gives the time. A
-	// counter never goes back: a time earlier than one it was judged at before
-	// counts as that one.
+	// counter never goes back: a time earlier than the one it last changed at
+	// counts as that one. Only counting changes a counter: looking does not, nor
+	// does being refused, unless refused costs are counted. A counter that has
+	// nothing more to remember may be dropped, and its time with it.
+	//
+	// Arguments that [CheckCounters] refuses are refused with its error.
 	Take(ctx context.Context, at time.Time, counters ...Counter) (Taken, error)
 }
