@@ -2,4 +2,4 @@ module github.com/gatehouse-go/gatehouse
 
 go 1.26.0
 
-require github.com/tidwall/btree v1.8.2 // indirect
+require github.com/tidwall/btree v1.8.2
