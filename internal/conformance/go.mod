@@ -5,3 +5,5 @@ go 1.26.0
 replace github.com/gatehouse-go/gatehouse => ../..
 
 require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
+
+require github.com/AgoraIO-Community/go-tokenbuilder v1.0.0 // indirect
