@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"iter"
+	"sort"
+	"strings"
 )
 
 // Position is a place in the order of commits. It grows with every commit that
@@ -28,6 +30,15 @@ type Change struct {
 type Commit struct {
 	Position Position
 	Changes  []Change
+}
+
+// Under is the changes of the keys that start with prefix. It shares memory
+// with c.Changes.
+func (c Commit) Under(prefix string) []Change {
+	from := sort.Search(len(c.Changes), func(i int) bool { return c.Changes[i].Key >= prefix })
+	changes := c.Changes[from:]
+	to := sort.Search(len(changes), func(i int) bool { return !strings.HasPrefix(changes[i].Key, prefix) })
+	return changes[:to:to]
 }
 
 // Records is an ordered, transactional map of keys to values. Keys are ordered

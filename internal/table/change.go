@@ -1,0 +1,36 @@
+package table
+
+import (
+	"iter"
+
+	"github.com/gatehouse-go/gatehouse/storage"
+)
+
+// Change is what a commit did to one row. The row as it was before is not part
+// of a commit: who needs it keeps it under its key.
+type Change[T any] struct {
+	Key Key
+	Row *T // as it is now; nil when it was deleted. The receiver owns it
+}
+
+// Changes yields what the commit did to rows of t, in ascending order of their
+// primary keys. An error, a [CorruptError] for a row that does not decode, is
+// the last pair.
+func (t *Table[T]) Changes(c storage.Commit) iter.Seq2[Change[T], error] {
+	return func(yield func(Change[T], error) bool) {
+		for _, ch := range c.Under(t.prefix) {
+			change := Change[T]{Key: Key(ch.Key[len(t.prefix):])}
+			if !ch.Deleted {
+				row, err := t.decode(change.Key, ch.Value)
+				if err != nil {
+					yield(Change[T]{}, err)
+					return
+				}
+				change.Row = &row
+			}
+			if !yield(change, nil) {
+				return
+			}
+		}
+	}
+}
