@@ -1,6 +1,7 @@
 package surface
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -291,7 +292,7 @@ func (p *plan) readBody(cfg *Config, r *http.Request, b *binding, in reflect.Val
 	case noBody:
 		return nil
 	case rawReader:
-		in.FieldByIndex(p.whole.index).Set(reflect.ValueOf(&bodyReader{r}))
+		in.FieldByIndex(p.whole.index).Set(reflect.ValueOf(&bodyReader{r: r}))
 		return nil
 	case rawBytes:
 		data, err := ReadBody(r)
@@ -303,6 +304,12 @@ func (p *plan) readBody(cfg *Config, r *http.Request, b *binding, in reflect.Val
 	}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return p.noBody()
+	}
+	if r.ContentLength < 0 && !p.takesFile {
+		// Only its end tells whether a body of unknown length is one.
+		if data, err := ReadBody(r); err != nil || len(data) == 0 {
+			return cmp.Or(err, p.noBody())
+		}
 	}
 	media, params, err := p.contentType(cfg, r)
 	if err != nil {
@@ -442,14 +449,21 @@ func (p *plan) readMultipart(cfg *Config, r *http.Request, b *binding, boundary 
 	if boundary == "" {
 		return &BindError{Kind: Malformed, Place: InHeader, Name: "Content-Type", Want: "multipart/form-data with a boundary"}
 	}
-	mr := multipart.NewReader(r.Body, boundary)
+	body := &bodyReader{r: r}
+	broken := func(err error) error {
+		if body.err != nil {
+			return body.err
+		}
+		return &BindError{Kind: Malformed, Place: InForm, Want: "multipart/form-data", Err: err}
+	}
+	mr := multipart.NewReader(body, boundary)
 	for n := 0; ; n++ {
 		part, err := mr.NextPart()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
-			return bodyError(err, InForm)
+			return broken(err)
 		}
 		if n == cfg.MaxParams {
 			return &BindError{Kind: TooLarge, Place: InForm, Want: "at most " + strconv.Itoa(cfg.MaxParams) + " parts"}
@@ -463,7 +477,7 @@ func (p *plan) readMultipart(cfg *Config, r *http.Request, b *binding, boundary 
 		}
 		data, err := io.ReadAll(part)
 		if err != nil {
-			return bodyError(err, InForm)
+			return broken(err)
 		}
 		if p.file[name] {
 			if data == nil {
@@ -480,12 +494,9 @@ func (p *plan) readMultipart(cfg *Config, r *http.Request, b *binding, boundary 
 }
 
 // bodyError says why a body could not be read to its end.
-func bodyError(err error, place Place) error {
+func bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &BindError{Kind: TooLarge, Place: InBody, Want: "at most " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes", Err: err}
-	}
-	if place == InForm && !errors.Is(err, io.ErrUnexpectedEOF) && strings.HasPrefix(err.Error(), "m") {
-		return &BindError{Kind: Malformed, Place: place, Want: "multipart/form-data", Err: err}
 	}
 	return &BindError{Kind: Incomplete, Place: InBody, Want: "a whole body", Err: err}
 }
@@ -511,7 +522,7 @@ func ReadBody(r *http.Request) ([]byte, error) {
 		data, err = io.ReadAll(r.Body)
 	}
 	if err != nil {
-		return nil, bodyError(err, InBody)
+		return nil, bodyError(err)
 	}
 	r.Body = &keptBody{data: data, closer: r.Body}
 	return data, nil
@@ -535,13 +546,18 @@ func (k *keptBody) Read(p []byte) (int, error) {
 
 func (k *keptBody) Close() error { return k.closer.Close() }
 
-// bodyReader gives an operation the body to read, with this package's errors.
-type bodyReader struct{ r *http.Request }
+// bodyReader reads the body with this package's errors, and keeps the one it
+// ended with.
+type bodyReader struct {
+	r   *http.Request
+	err error
+}
 
 func (b *bodyReader) Read(p []byte) (int, error) {
 	n, err := b.r.Body.Read(p)
 	if err != nil && err != io.EOF {
-		err = bodyError(err, InBody)
+		err = bodyError(err)
+		b.err = err
 	}
 	return n, err
 }

@@ -93,11 +93,11 @@ func (c *compiler) decoder(t reflect.Type) (decodeFunc, error) {
 	case reflect.PointerTo(t).Implements(jsonUnmarshaler), t == bytesType:
 		return decodeUnmarshal, nil
 	case reflect.PointerTo(t).Implements(textUnmarshaler):
-		return decodeText(textUnmarshal, NumberForText, wantString), nil
+		return decodeText(textUnmarshal), nil
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return decodeText(textFor(t), NumberForText, wantString), nil
+		return decodeText(textFor(t)), nil
 	case reflect.Bool:
 		return decodeBool, nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
@@ -127,15 +127,15 @@ func (c *compiler) decoder(t reflect.Type) (decodeFunc, error) {
 	return nil, fmt.Errorf("type %v cannot be read from JSON", t)
 }
 
-func decodeText(set textFunc, number Lenient, want string) decodeFunc {
+func decodeText(set textFunc) decodeFunc {
 	return func(d *decoder, v reflect.Value) *BindError {
 		switch raw := d.raw(); {
 		case raw[0] == '"':
 			return set(d.lenient, string(unescape(raw)), v)
-		case d.lenient&number != 0 && (raw[0] == '-' || raw[0] <= '9'):
+		case d.lenient&NumberForText != 0 && raw[0] <= '9': // a sign or a digit
 			return set(d.lenient, string(raw), v)
 		default:
-			return wrong(raw, want)
+			return wrong(raw, wantString)
 		}
 	}
 }
@@ -351,7 +351,7 @@ func (c *compiler) object(t reflect.Type) (*structPlan, error) {
 	}
 	plan := &structPlan{byName: map[string]int{}}
 	c.structs[t] = plan
-	err := c.eachField(t, nil, false, func(f field) error {
+	err := c.eachField(t, nil, func(f field) error {
 		if f.json == "" {
 			return nil
 		}

@@ -28,19 +28,17 @@ type field struct {
 	list   bool       // text values are a list's elements
 }
 
-// tags lists the struct tags that name a source. A parameter found in an
-// earlier one is not looked for in a later one.
-var tags = []string{"path", "query", "header", "form", "file", "json"}
+// tags lists the struct tags that name a source.
+var tags = []string{"path", "query", "header", "form", "file", "json", "body"}
 
-// eachField calls yield with every field of the struct t that is a parameter,
-// fields of embedded structs included. With top, t is an operation's input,
-// whose fields must say where they come from.
-func (c *compiler) eachField(t reflect.Type, index []int, top bool, yield func(field) error) error {
+// eachField calls yield with every field of an object's struct t,
+// fields of embedded structs included.
+func (c *compiler) eachField(t reflect.Type, index []int, yield func(field) error) error {
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		at := append(slices.Clip(index), i)
 		if sf.Anonymous && !tagged(sf) && sf.Type.Kind() == reflect.Struct {
-			if err := c.eachField(sf.Type, at, top, yield); err != nil {
+			if err := c.eachField(sf.Type, at, yield); err != nil {
 				return err
 			}
 			continue
@@ -48,7 +46,7 @@ func (c *compiler) eachField(t reflect.Type, index []int, top bool, yield func(f
 		if !sf.IsExported() || sf.Tag.Get("json") == "-" {
 			continue
 		}
-		f, err := c.field(sf, at, top)
+		f, err := c.field(sf, at, false)
 		if err == nil {
 			err = yield(f)
 		}
@@ -60,38 +58,27 @@ func (c *compiler) eachField(t reflect.Type, index []int, top bool, yield func(f
 }
 
 func tagged(sf reflect.StructField) bool {
-	if _, ok := sf.Tag.Lookup("body"); ok {
-		return true
-	}
-	return slices.ContainsFunc(tags, func(tag string) bool { return sf.Tag.Get(tag) != "" })
+	return slices.ContainsFunc(tags, func(tag string) bool {
+		name := sf.Tag.Get(tag)
+		return name != "" && name != "-"
+	})
 }
 
 func (c *compiler) field(sf reflect.StructField, index []int, top bool) (f field, err error) {
 	f = field{index: index, typ: sf.Type, goName: sf.Name}
-	f.json, _, _ = strings.Cut(sf.Tag.Get("json"), ",")
-	if f.json == "" && (!top || sf.Tag.Get("json") != "") {
+	tag := sf.Tag.Get("json")
+	if f.json, _, _ = strings.Cut(tag, ","); f.json == "" && (!top || tag != "") {
 		f.json = sf.Name // as encoding/json has it
+	}
+	if tag == "-" {
+		f.json = ""
 	}
 	if top {
 		f.path, f.query, f.header = sf.Tag.Get("path"), sf.Tag.Get("query"), sf.Tag.Get("header")
 		f.form, f.file = sf.Tag.Get("form"), sf.Tag.Get("file")
 	}
-	for option := range strings.SplitSeq(sf.Tag.Get("bind"), ",") {
-		switch option {
-		case "":
-		case "required":
-			f.required = true
-		case "secret":
-			f.secret = true
-		case "lenient":
-			f.lenient = true
-		case "comma":
-			f.comma = true
-		case "json":
-			f.asJSON = true
-		default:
-			return f, fmt.Errorf("unknown option %q in the bind tag", option)
-		}
+	if err := f.options(sf.Tag.Get("bind")); err != nil {
+		return f, err
 	}
 	if f.json != "" || f.asJSON {
 		if f.decode, err = c.decoder(f.typ); err != nil {
@@ -114,6 +101,27 @@ func (c *compiler) field(sf reflect.StructField, index []int, top bool) (f field
 		err = f.setDefault(def)
 	}
 	return f, err
+}
+
+func (f *field) options(tag string) error {
+	for option := range strings.SplitSeq(tag, ",") {
+		switch option {
+		case "":
+		case "required":
+			f.required = true
+		case "secret":
+			f.secret = true
+		case "lenient":
+			f.lenient = true
+		case "comma":
+			f.comma = true
+		case "json":
+			f.asJSON = true
+		default:
+			return fmt.Errorf("unknown option %q in the bind tag", option)
+		}
+	}
+	return nil
 }
 
 func (f *field) fromText() bool {
@@ -219,7 +227,7 @@ func (p *plan) collectField(c *compiler, sf reflect.StructField, at []int) error
 	if !sf.IsExported() || sf.Tag.Get("json") == "-" && !tagged(sf) {
 		return nil
 	}
-	if sf.Type == requestType {
+	if sf.Type == requestType && !tagged(sf) {
 		p.request = append(p.request, at)
 		return nil
 	}
@@ -229,16 +237,8 @@ func (p *plan) collectField(c *compiler, sf reflect.StructField, at []int) error
 	if !tagged(sf) {
 		return errors.New("no tag says where it is read from")
 	}
-	if sf.Tag.Get("file") != "" {
-		if sf.Type != fileType && sf.Type != filesType {
-			return fmt.Errorf("a file is a surface.File or []surface.File, not %v", sf.Type)
-		}
-		name := sf.Tag.Get("file")
-		p.takesFile = true
-		p.file[name] = true
-		p.fields = append(p.fields, field{index: at, typ: sf.Type, goName: sf.Name, file: name,
-			required: strings.Contains(sf.Tag.Get("bind"), "required")})
-		return nil
+	if name := sf.Tag.Get("file"); name != "" {
+		return p.collectFile(sf, at, name)
 	}
 	f, err := c.field(sf, at, true)
 	if err != nil {
@@ -265,14 +265,26 @@ func (p *plan) collectField(c *compiler, sf reflect.StructField, at []int) error
 	return nil
 }
 
+func (p *plan) collectFile(sf reflect.StructField, at []int, name string) error {
+	if sf.Type != fileType && sf.Type != filesType {
+		return fmt.Errorf("a file is a surface.File or []surface.File, not %v", sf.Type)
+	}
+	p.takesFile = true
+	p.file[name] = true
+	f := field{index: at, typ: sf.Type, goName: sf.Name, file: name}
+	err := f.options(sf.Tag.Get("bind"))
+	p.fields = append(p.fields, f)
+	return err
+}
+
 func (p *plan) collectBody(c *compiler, sf reflect.StructField, at []int, how string) error {
 	if p.body != noBody {
 		return errors.New("a second body field")
 	}
-	f := field{index: at, typ: sf.Type, goName: sf.Name,
-		required: strings.Contains(sf.Tag.Get("bind"), "required"), secret: strings.Contains(sf.Tag.Get("bind"), "secret")}
-	var err error
+	f := field{index: at, typ: sf.Type, goName: sf.Name}
+	err := f.options(sf.Tag.Get("bind"))
 	switch {
+	case err != nil:
 	case how == "json":
 		p.body = wholeJSON
 		f.decode, err = c.decoder(sf.Type)

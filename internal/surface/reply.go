@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -98,7 +99,7 @@ type withParts interface {
 
 func addHeader(w http.ResponseWriter, h http.Header) {
 	for name, values := range h {
-		w.Header()[name] = values
+		w.Header()[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
 }
 

@@ -49,7 +49,7 @@ type Config struct {
 	MaxBody   int64 // bytes of a request body, files included; 0 is 1 MiB
 	MaxParams int   // parameters of a query or form, parts of a multipart body; 0 is 256
 	MaxDepth  int   // levels of objects and arrays in JSON; 0 is 64
-	MaxValues int   // values in one JSON text, whatever their depth; 0 is 100,000
+	MaxValues int   // values in one JSON text, whatever their depth; 0 is 50,000
 
 	Unknown        Unknowns     // members of JSON objects and parameters of forms
 	UnknownQuery   Unknowns     // parameters of the query
@@ -65,11 +65,11 @@ type Config struct {
 	// goes on with the context it returns; its error goes to the envelope.
 	// A hook that must see the body reads it with [ReadBody]. Nil admits all.
 	Authenticate func(r *http.Request, route *Route) (context.Context, error)
-	// RequestID gives each request the id that [RequestID] then returns. Nil
-	// gives none.
+	// RequestID gives each request the id that the function [RequestID] then
+	// returns. Nil gives none.
 	RequestID func(r *http.Request) string
 	// Observe is told of each request after its answer. It is called on the
-	// request's goroutine.
+	// request's goroutine and must not panic.
 	Observe func(Observation)
 	// Logger is told of panics and of answers of 500 and above. Nil is silent.
 	Logger *slog.Logger
@@ -108,7 +108,7 @@ func New(cfg Config, operations ...Operation) (*Surface, error) {
 	setDefault(&cfg.MaxBody, 1<<20)
 	setDefault(&cfg.MaxParams, 256)
 	setDefault(&cfg.MaxDepth, 64)
-	setDefault(&cfg.MaxValues, 100_000)
+	setDefault(&cfg.MaxValues, 50_000)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -243,9 +243,6 @@ var unrouted = new(Route)
 func (s *Surface) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w}
 	start := time.Now()
-	if s.cfg.RequestID != nil {
-		x.id = s.cfg.RequestID(r)
-	}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	if s.cfg.Observe != nil {
 		defer func() {
@@ -256,20 +253,27 @@ func (s *Surface) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.cfg.Observe(Observation{r, route, x.id, x.status, x.bytes, time.Since(start), x.err})
 		}()
 	}
-	s.mux.ServeHTTP(x, r)
-	if x.route != nil {
-		return
-	}
-	x.route = unrouted
 	defer s.recover(x, r)
+	if s.cfg.RequestID != nil {
+		x.id = s.cfg.RequestID(r)
+	}
+	s.mux.ServeHTTP(x, r)
+	if x.route == nil {
+		s.unrouted(x, r)
+	}
+}
+
+// unrouted answers a request that no operation takes.
+func (s *Surface) unrouted(x *exchange, r *http.Request) {
+	x.route = unrouted
 	if x.refused != http.StatusMethodNotAllowed {
 		s.fail(x, r, &RouteError{Status: http.StatusNotFound, Method: Quote(r.Method), Path: Quote(r.URL.Path)})
 		return
 	}
 	allow := x.scratch.Get("Allow")
-	w.Header().Set("Allow", allow)
+	x.Header().Set("Allow", allow)
 	if r.Method == http.MethodOptions {
-		w.Header().Set("Allow", allow+", OPTIONS")
+		x.Header().Set("Allow", allow+", OPTIONS")
 		x.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -280,12 +284,11 @@ func (s *Surface) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x, s := w.(*exchange), e.surface
 	x.route = e.route
-	defer s.recover(x, r)
+	limit := s.cfg.MaxBody
+	if e.route.MaxBody > 0 {
+		limit = e.route.MaxBody
+	}
 	if r.Body != nil && r.Body != http.NoBody {
-		limit := s.cfg.MaxBody
-		if e.route.MaxBody > 0 {
-			limit = e.route.MaxBody
-		}
 		r.Body = http.MaxBytesReader(x.w, r.Body, limit)
 	}
 	if s.cfg.Authenticate != nil && !e.route.Public {
@@ -297,6 +300,11 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if ctx != nil && ctx != r.Context() {
 			r = r.WithContext(ctx)
 		}
+	}
+	if r.ContentLength > limit && e.plan.body != noBody {
+		// Said before it is sent, when the client waits for 100 Continue.
+		s.fail(x, r, bodyError(&http.MaxBytesError{Limit: limit}))
+		return
 	}
 	result, err := e.call(r.Context(), e.plan, &s.cfg, r)
 	if err == nil {
@@ -364,6 +372,9 @@ func (s *Surface) recover(x *exchange, r *http.Request) {
 	}
 	if p == http.ErrAbortHandler {
 		panic(p)
+	}
+	if x.route == nil {
+		x.route = unrouted
 	}
 	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "panic",
 		slog.String("route", x.route.String()), slog.String("request_id", x.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
