@@ -46,7 +46,7 @@ type ConflictError struct {
 
 // Error names the table, the index if any, and the key.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("table: a %s with %s exists already", e.Table, label(e.Index, e.Key))
+	return fmt.Sprintf("table: %s with %s exists already", e.Table, label(e.Index, e.Key))
 }
 
 // Is reports whether target is [ErrExists].
