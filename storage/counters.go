@@ -45,7 +45,8 @@ type Counter struct {
 	Key  string
 	Kind Kind
 	// Limit is the most that may be counted; 0 refuses every cost above 0 (and
-	// what a Bucket already holds then flows out as with a limit of 1).
+	// what a Bucket already holds then flows out as with a limit of 1). What is
+	// in a Bucket flows out at the limit it was last asked for a cost with.
 	Limit int64
 	// Burst is the most a Bucket holds; 0 means Limit. Other kinds ignore it.
 	Burst int64

@@ -19,6 +19,7 @@ type Tally struct {
 	period int64 // microseconds
 	phase  int64 // microseconds from the epoch to the first window of a Fixed
 	at     int64 // when it last changed, in microseconds since the epoch
+	limit  int64 // of a Bucket: what flows out in a period, until it changes
 	// counts by kind. Fixed and Held: [0]. Bucket: [0] whole units and [1]
 	// parts of one, a period's microseconds making a whole. Sliding: slice i
 	// since the epoch at [i mod len]; one more than Slices, since the span that
@@ -86,6 +87,9 @@ func Judge(at time.Time, counters []Counter, tallies []Tally) Taken {
 				t, tallies[i] = counted, counted
 			}
 		}
+		if t.kind == Bucket && c.Cost != 0 && tallies[i].limit != t.limit && tallies[i].used() > 0 {
+			tallies[i] = t // what is in it flows out at the new limit from now on
+		}
 		taken.Counts[i] = c.count(t, now)
 	}
 	return taken
@@ -101,7 +105,11 @@ func (t Tally) roll(c *Counter, now int64) Tally {
 	}
 	now = max(now, t.at)
 	if t.kind != c.Kind || t.period != period || t.phase != phase {
-		return Tally{kind: c.Kind, period: period, phase: phase, at: now}
+		t = Tally{kind: c.Kind, period: period, phase: phase, at: now}
+		if t.kind == Bucket {
+			t.limit = max(c.Limit, 1)
+		}
+		return t
 	}
 	was := t.at
 	if t.kind != Held {
@@ -122,7 +130,8 @@ func (t Tally) roll(c *Counter, now int64) Tally {
 			}
 		}
 	case Bucket:
-		t.flow(now-was, max(c.Limit, 1))
+		t.flow(now-was, t.limit)
+		t.limit = max(c.Limit, 1)
 	case Held:
 		if now-was >= period {
 			t.counts[0], t.at = 0, now
@@ -277,6 +286,7 @@ func (t Tally) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendVarint(b, t.period)
 	b = binary.AppendVarint(b, t.phase)
 	b = binary.AppendVarint(b, t.at)
+	b = binary.AppendVarint(b, t.limit)
 	n := len(t.counts)
 	for n > 0 && t.counts[n-1] == 0 {
 		n--
@@ -298,7 +308,7 @@ func (t *Tally) UnmarshalBinary(data []byte) error {
 		return nil
 	}
 	u, rest := Tally{kind: Kind(data[0])}, data[1:]
-	fields := [...]*int64{&u.period, &u.phase, &u.at}
+	fields := [...]*int64{&u.period, &u.phase, &u.at, &u.limit}
 	for i := 0; i < len(fields)+len(u.counts) && (i < len(fields) || len(rest) > 0); i++ {
 		v, n := binary.Varint(rest)
 		if n <= 0 {
@@ -311,7 +321,7 @@ func (t *Tally) UnmarshalBinary(data []byte) error {
 		}
 	}
 	if len(rest) > 0 || u.kind > Held || u.period < 1 || u.period > int64(MaxPeriod/time.Microsecond) ||
-		u.phase < 0 || u.phase >= u.period {
+		u.phase < 0 || u.phase >= u.period || u.limit < 0 || u.limit > MaxCount {
 		return fmt.Errorf("storage: %d bytes are not a tally", len(data))
 	}
 	*t = u
