@@ -7,6 +7,12 @@ replace github.com/gatehouse-go/gatehouse => ../..
 require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
 
 require (
+	github.com/gaissmai/bart v0.30.0 // indirect
+	github.com/yl2chen/cidranger v1.0.2 // indirect
+	go4.org/netipx v0.0.0-20260823151212-3075585bcbeb // indirect
+)
+
+require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dgraph-io/badger/v4 v4.9.6
 	github.com/dgraph-io/ristretto/v2 v2.2.0 // indirect
