@@ -25,8 +25,9 @@ type Log interface {
 	// and without another's entries between them, and returns the offset of the
 	// first. Offsets given in the argument are ignored. Times are cut to the
 	// microsecond, and raised to the time of the entry before where they are
-	// earlier, so that times never fall along a topic. No entries: nothing is
-	// written, and the offset is the one the next entry will get.
+	// earlier, so that times never fall along a topic, trimmed or not. No
+	// entries: nothing is written, and the offset is the one the next entry
+	// will get.
 	Append(ctx context.Context, topic string, entries ...Entry) (Offset, error)
 
 	// Read yields the entries from the given offset on, in order, up to the end
