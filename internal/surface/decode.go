@@ -280,18 +280,16 @@ func (c *compiler) slice(t reflect.Type) (decodeFunc, error) {
 			return wrong(d.raw(), "an array")
 		}
 		d.enter()
-		// An empty array is given, so it is not nil.
-		list := reflect.MakeSlice(t, 0, 4)
+		v.Set(reflect.MakeSlice(t, 0, 4)) // an empty array is given, so it is not nil
 		for n := 0; d.more(); n++ {
-			if n == list.Cap() {
-				list.Grow(1)
+			if n == v.Cap() {
+				v.Grow(1)
 			}
-			list = list.Slice(0, n+1)
-			if err := d.element(elem, list.Index(n)); err != nil {
+			v.SetLen(n + 1)
+			if err := d.element(elem, v.Index(n)); err != nil {
 				return err.under("[" + strconv.Itoa(n) + "]")
 			}
 		}
-		v.Set(list)
 		return nil
 	}, err
 }
