@@ -192,7 +192,7 @@ func (f *Follower[S]) Err() error {
 
 // Update runs fn as [storage.Records] Update does and returns when what it
 // wrote is live. An error means that nothing was written, as there, unless it
-// is a [BehindError].
+// is a [BehindError]. The caller holds no lock that Apply or Rebuilt takes.
 func (f *Follower[S]) Update(ctx context.Context, fn func(storage.Writer) error) (storage.Position, error) {
 	select {
 	case <-f.done:

@@ -72,9 +72,12 @@ func put(key, value string) func(storage.Writer) error {
 	return func(w storage.Writer) error { return w.Put(key, value) }
 }
 
-func mustUpdate(t testing.TB, store interface {
+// updater is a store or a follower.
+type updater interface {
 	Update(context.Context, func(storage.Writer) error) (storage.Position, error)
-}, fn func(storage.Writer) error) storage.Position {
+}
+
+func mustUpdate(t testing.TB, store updater, fn func(storage.Writer) error) storage.Position {
 	t.Helper()
 	position, err := store.Update(t.Context(), fn)
 	if err != nil {
@@ -594,51 +597,4 @@ func ExampleFollower() {
 	}
 	fmt.Println(f.State().english)
 	// Output: hello
-}
-
-// counter is a state changed in place.
-type counter struct{ n atomic.Int64 }
-
-func BenchmarkUpdate(b *testing.B) {
-	run := func(b *testing.B, update func(fn func(storage.Writer) error)) {
-		b.ReportAllocs()
-		n := 0
-		for b.Loop() {
-			n++
-			update(put("x/"+strconv.Itoa(n%1000), strconv.Itoa(n)))
-		}
-	}
-	b.Run("store-alone", func(b *testing.B) {
-		store := memory.New(memory.Config{})
-		run(b, func(fn func(storage.Writer) error) { store.Update(b.Context(), fn) })
-	})
-	for _, others := range []int{0, 3} {
-		b.Run(fmt.Sprintf("live/other-followers=%d", others), func(b *testing.B) {
-			store := memory.New(memory.Config{})
-			open := func(prefix string) *live.Follower[counter] {
-				f, err := live.Follow(b.Context(), store, live.Config[counter]{
-					Prefix: prefix,
-					Build:  func(storage.Reader) (*counter, error) { return &counter{}, nil },
-					Apply: func(s *counter, c storage.Commit) (*counter, error) {
-						s.n.Add(1)
-						return s, nil
-					},
-				})
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.Cleanup(func() { f.Close() })
-				return f
-			}
-			f := open("x/")
-			for range others {
-				open("y/")
-			}
-			run(b, func(fn func(storage.Writer) error) {
-				if _, err := f.Update(b.Context(), fn); err != nil {
-					b.Fatal(err)
-				}
-			})
-		})
-	}
 }

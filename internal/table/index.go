@@ -57,14 +57,14 @@ func (t *Table[T]) addIndex(ix *Index[T]) *Index[T] {
 }
 
 // All is the rows in the index, in its order.
-func (ix *Index[T]) All() Query[T] { return ix.Prefix("") }
+func (ix *Index[T]) All() Query[T] { return ix.Range("", "") }
 
 // Prefix is the rows whose key in the index begins with the parts of prefix, in
-// the order of the index. A row of a [Table.Multi] index comes once for each of
-// its keys that does.
+// the order of the index; none for the zero Key, as for [Table.Prefix]. A row of
+// a [Table.Multi] index comes once for each of its keys that does.
 func (ix *Index[T]) Prefix(prefix Key) Query[T] {
-	from := ix.prefix + string(prefix)
-	return Query[T]{t: ix.t, ix: ix, from: from, to: storage.PrefixEnd(from)}
+	f, end := under(ix.prefix, prefix)
+	return Query[T]{t: ix.t, ix: ix, from: f, to: end}
 }
 
 // Range is the rows with from <= key in the index < to, in the order of the

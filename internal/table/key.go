@@ -45,7 +45,16 @@ func Str[S ~string](s S) Key {
 	if strings.IndexByte(str, 0) >= 0 {
 		str = strings.ReplaceAll(str, "\x00", strEscape)
 	}
-	return Key(string(rune(tagStr)) + str + strEnd)
+	return Key("\x02" + str + strEnd)
+}
+
+// NonEmpty is Str(s), or the zero Key when s is empty: the key of an index that
+// leaves out rows without the property.
+func NonEmpty[S ~string](s S) Key {
+	if s == "" {
+		return ""
+	}
+	return Str(s)
 }
 
 // Int is a part that is a signed number.

@@ -133,7 +133,7 @@ func TestRowThatGoesAlongRestrictsNothing(t *testing.T) {
 	doors.Index("floor", func(r *room) table.Key { return table.Str(r.Floor) }).References(floors, table.Cascade)
 	rooms := table.New(s, "room", func(r *room) table.Key { return table.Str(r.ID) })
 	rooms.Index("floor", func(r *room) table.Key { return table.Str(r.Floor) }).References(floors, table.Cascade)
-	rooms.Index("door", func(r *room) table.Key { return optional(r.Door) }).References(doors, table.Restrict)
+	rooms.Index("door", func(r *room) table.Key { return table.NonEmpty(r.Door) }).References(doors, table.Restrict)
 	_, err := h.store.Update(t.Context(), func(w storage.Writer) error {
 		return errors.Join(floors.Insert(w, "f"), floors.Insert(w, "g"),
 			doors.Insert(w, room{ID: "d", Floor: "f"}), rooms.Insert(w, room{ID: "r", Floor: "f", Door: "d"}),

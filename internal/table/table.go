@@ -134,13 +134,14 @@ func (t *Table[T]) Delete(w storage.Writer, key Key) error {
 }
 
 // All is all rows in the order of their primary keys.
-func (t *Table[T]) All() Query[T] { return t.Prefix("") }
+func (t *Table[T]) All() Query[T] { return t.Range("", "") }
 
 // Prefix is the rows whose primary key begins with the parts of prefix, in the
-// order of their primary keys.
+// order of their primary keys. The zero Key is the beginning of none, so that
+// an identifier that was left empty never means all rows.
 func (t *Table[T]) Prefix(prefix Key) Query[T] {
-	from := t.prefix + string(prefix)
-	return Query[T]{t: t, from: from, to: storage.PrefixEnd(from)}
+	f, end := under(t.prefix, prefix)
+	return Query[T]{t: t, from: f, to: end}
 }
 
 // Range is the rows with from <= primary key < to, in the order of their
@@ -305,6 +306,16 @@ func bounds(prefix string, from, to Key) (string, string) {
 		end = storage.PrefixEnd(prefix)
 	}
 	return prefix + string(from), end
+}
+
+// under is the bounds of the keys that begin with the parts of k, of none when k
+// is zero.
+func under(prefix string, k Key) (string, string) {
+	from := prefix + string(k)
+	if k == "" {
+		return from, from
+	}
+	return from, storage.PrefixEnd(from)
 }
 
 type jsonCodec[T any] struct{}

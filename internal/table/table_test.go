@@ -61,7 +61,7 @@ func houseOn(store *memory.Store, name string) *house {
 	h := &house{store: store, schema: s, ids: s.Sequence("app")}
 
 	h.apps = table.New(s, "app", func(a *app) table.Key { return table.Int(a.ID) })
-	h.byName = h.apps.Unique("name", func(a *app) table.Key { return optional(a.Name) })
+	h.byName = h.apps.Unique("name", func(a *app) table.Key { return table.NonEmpty(a.Name) })
 	h.byOwner = h.apps.Index("owner", func(a *app) table.Key { return table.Str(a.Owner) + table.Desc(table.Str(a.Name)) })
 	h.byTag = h.apps.Multi("tag", func(a *app) []table.Key {
 		var keys []table.Key
@@ -72,7 +72,7 @@ func houseOn(store *memory.Store, name string) *house {
 	})
 
 	h.apis = table.New(s, "api", func(a *api) table.Key { return table.Str(a.ID) })
-	h.byParent = h.apis.Index("parent", func(a *api) table.Key { return optional(a.Parent) }).
+	h.byParent = h.apis.Index("parent", func(a *api) table.Key { return table.NonEmpty(a.Parent) }).
 		References(h.apis, table.Cascade)
 
 	h.quotas = table.New(s, "quota", func(q *string) table.Key { return table.Str(*q) })
@@ -81,16 +81,9 @@ func houseOn(store *memory.Store, name string) *house {
 	h.bindings.Index("app", func(b *binding) table.Key { return table.Int(b.App) }).References(h.apps, table.Cascade)
 	h.byAPI = h.bindings.Index("api", func(b *binding) table.Key { return table.Str(b.API) + table.Int(b.App) }).
 		References(h.apis, table.Cascade)
-	h.byQuota = h.bindings.Index("quota", func(b *binding) table.Key { return optional(b.Quota) }).
+	h.byQuota = h.bindings.Index("quota", func(b *binding) table.Key { return table.NonEmpty(b.Quota) }).
 		References(h.quotas, table.Restrict)
 	return h
-}
-
-func optional(s string) table.Key {
-	if s == "" {
-		return ""
-	}
-	return table.Str(s)
 }
 
 // update runs fn in a transaction that must succeed, and checks the store.
