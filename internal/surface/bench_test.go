@@ -63,8 +63,8 @@ func TestAllocationsOfATypicalRequest(t *testing.T) {
 		rewind()
 		s.ServeHTTP(w, r)
 	})
-	if got > 30 {
-		t.Errorf("a typical request allocates %v times, want at most 30", got)
+	if got > 26 {
+		t.Errorf("a typical request allocates %v times, want at most 26", got)
 	}
 }
 

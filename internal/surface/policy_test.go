@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -228,9 +229,9 @@ func TestTypes(t *testing.T) {
 		Named  map[named][]int         `json:"named"`
 		Ptr    *string                 `query:"ptr"`
 		Skip   func()                  `json:"-"`
-		hidden int
+		_      int
 	}
-	const empty = "{common:{paging:{Offset:0 Limit:20}} Level:0 Levels:[] Addr:{Value:invalid IP State:0} Wait:0s Bytes:[] Name: Number: Named:map[] Ptr:<nil> Skip:<nil> hidden:0}"
+	const empty = "{common:{paging:{Offset:0 Limit:20}} Level:0 Levels:[] Addr:{Value:invalid IP State:0} Wait:0s Bytes:[] Name: Number: Named:map[] Ptr:<nil> Skip:<nil> _:0}"
 	for _, tt := range []struct{ query, body, old, new string }{
 		{"", `{}`, "", ""},
 		{"offset=5&limit=1", ``, "Offset:0 Limit:20", "Offset:5 Limit:1"},
@@ -385,5 +386,132 @@ func TestRoutes(t *testing.T) {
 	want := "[GET /v2/{project}/apps 200 read 10 POST /v2/{project}/apps 201 write 10]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+// Embedded structs of an object count as its own, at any depth, and null has
+// its place in lists of pointers, Opts and anything.
+func TestObjects(t *testing.T) {
+	type base struct {
+		ID   int `json:"id" bind:"required"`
+		Kept int `json:"-"`
+	}
+	type middle struct {
+		base
+		Name string
+	}
+	type object struct {
+		middle
+		Ptrs []*int                       `json:"ptrs"`
+		Opts map[string]surface.Opt[bool] `json:"opts"`
+		Anys []any                        `json:"anys"`
+	}
+	type in struct {
+		Object object `json:"object" bind:"required"`
+	}
+	for _, tt := range []struct{ body, want string }{
+		{`{"object":{"id":1,"Name":"n"}}`, "{Object:{middle:{base:{ID:1 Kept:0} Name:n} Ptrs:[] Opts:map[] Anys:[]}}"},
+		{`{"object":{"id":1,"ptrs":[null],"opts":{"a":null,"b":false},"anys":[null,1]}}`,
+			"{Object:{middle:{base:{ID:1 Kept:0} Name:} Ptrs:[<nil>] Opts:map[a:{Value:false State:1} b:{Value:false State:2}] Anys:[<nil> 1]}}"},
+		{`{"object":{"Name":"n"}}`, "body object.id: missing"},
+		{`{"object":null}`, "body object: missing"},
+		{`{}`, "body object: missing"},
+	} {
+		if got := try[in](t, surface.Config{}, "", tt.body); got != tt.want {
+			t.Errorf("%s: got %s,\nwant %s", tt.body, got, tt.want)
+		}
+	}
+}
+
+func TestMissingNamesTheFirstPlace(t *testing.T) {
+	type query struct {
+		A string `query:"q" json:"j" bind:"required"`
+	}
+	type header struct {
+		A string `header:"X-H" json:"j" bind:"required"`
+	}
+	if got := try[query](t, surface.Config{}, "", "{}"); got != "query q: missing" {
+		t.Errorf("got %s", got)
+	}
+	if got := try[header](t, surface.Config{}, "", "{}"); got != "header X-H: missing" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestListsInText(t *testing.T) {
+	type in struct {
+		L []int8                      `query:"l" bind:"comma,lenient"`
+		J surface.Opt[map[string]int] `query:"j" bind:"json"`
+		S []int                       `query:"s" bind:"json,secret"`
+	}
+	for _, tt := range []struct{ query, want string }{
+		{"l=1,2.0&l=3", "{L:[1 2 3] J:{Value:map[] State:0} S:[]}"},
+		{"l=1,200", `query l[1]: "200" is not an integer of 8 bits`},
+		{"l=1,2,3,4,5", "query l: too large: want at most 4 values"},
+		{`j={"a":1}`, "{L:[] J:{Value:map[a:1] State:2} S:[]}"},
+		{`j=null`, "{L:[] J:{Value:map[] State:1} S:[]}"},
+		{`s=null`, "query s: wrong type: want a value"},
+		{`s=[1,%22hunter2%22]`, "query s[1]: wrong type: want an integer"},
+		{`s=hunter2`, "query s: malformed: want JSON (no value at byte 0)"},
+	} {
+		if got := try[in](t, surface.Config{MaxValues: 4}, tt.query, ""); got != tt.want {
+			t.Errorf("?%s: got %s, want %s", tt.query, got, tt.want)
+		}
+	}
+}
+
+func TestAnOperationsOwnEnvelope(t *testing.T) {
+	s := surface.Must(surface.New(surface.Config{Envelope: vendor{}},
+		surface.Op("GET /x", func(context.Context, surface.None) (surface.None, error) { return surface.None{}, errRefused }, surface.Answering(plain{}))))
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
+	if got := fmt.Sprint(w.Code, " ", w.Body); got != `500 {"message":"refused"}` {
+		t.Errorf("got %s", got)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("Must took a mistake")
+		}
+	}()
+	surface.Must(surface.New(surface.Config{}))
+}
+
+// What a hook has read of the body to check a signature is there to be bound,
+// whatever way the operation takes it.
+func TestABodyReadByTheHookIsReadAgain(t *testing.T) {
+	s := newSurface(t, func(c *surface.Config) {
+		c.Authenticate = func(r *http.Request, _ *surface.Route) (context.Context, error) {
+			_, err := surface.ReadBody(r)
+			return r.Context(), err
+		}
+	})
+	srv := listen(t, s)
+	for _, tt := range []struct{ raw, want string }{
+		{request("PUT /stream", "", "0123456789"), `{"ok":true,"data":10}`},
+		{request("PUT /raw", "", "0123456789"), `{"ok":true,"data":10}`},
+		{chunked("PUT /list", `[]`), `{"ok":true,"data":[]}`},
+		{request("POST /upload", partType, part(`name="file"; filename="f"`, "x")+"--b--\r\n"), `{"ok":true,"data":" f  1+0"}`},
+		{request("PUT /stream", "", strings.Repeat("x", 3000)), `{"ok":false,"code":"body too large","message":"body: too large: want at most 2048 bytes"}`},
+		{chunked("PUT /stream", strings.Repeat("x", 3000)), `{"ok":false,"code":"body too large","message":"body: too large: want at most 2048 bytes"}`},
+	} {
+		if _, body := send(t, srv, tt.raw); body != tt.want {
+			t.Errorf("%q: got %s, want %s", tt.raw, body, tt.want)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for got, want := range map[string]string{
+		surface.Missing.String():    "missing",
+		surface.Incomplete.String(): "incomplete",
+		surface.Kind(0).String():    "kind(0)",
+		surface.Kind(99).String():   "kind(99)",
+		surface.InPath.String():     "path",
+		surface.InBody.String():     "body",
+		surface.Place(99).String():  "place(99)",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }

@@ -131,6 +131,16 @@ func New(cfg Config, operations ...Operation) (*Surface, error) {
 	return s, nil
 }
 
+// Must returns s, and panics if err is not nil. It is for route tables that are
+// part of the program, where an error of [New] is a mistake in the source:
+// surface.Must(surface.New(cfg, table...)).
+func Must(s *Surface, err error) *Surface {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
 func setDefault[T int | int64](v *T, def T) {
 	if *v <= 0 {
 		*v = def

@@ -252,6 +252,13 @@ func TestFailures(t *testing.T) {
 		{"truncated JSON", post(`{"name":"x"`), "body malformed", "body: malformed: want JSON (unexpected end of the text)", 400},
 		{"malformed JSON", post(`{"name" "x"}`), "body malformed", "body: malformed: want JSON (no colon at byte 8)", 400},
 		{"a trailing comma", post(`{"name":"x",}`), "body malformed", "body: malformed: want JSON (no key at byte 12)", 400},
+		{"a cut literal", post(`{"on":tru}`), "body malformed", "body: malformed: want JSON (no value at byte 6)", 400},
+		{"a lone minus", post(`{"ratio":-}`), "body malformed", "body: malformed: want JSON (no number at byte 9)", 400},
+		{"an escape that is none", post(`{"name":"\x41"}`), "body malformed", "body: malformed: want JSON (bad escape at byte 9)", 400},
+		{"a code point that is none", post(`{"name":"\u00g0"}`), "body malformed", "body: malformed: want JSON (bad escape at byte 9)", 400},
+		{"a cut escape", post(`{"name":"\`), "body malformed", "body: malformed: want JSON (unexpected end of the text)", 400},
+		{"only a comma", post(`,`), "body malformed", "body: malformed: want JSON (no value at byte 0)", 400},
+		{"a high surrogate before another character", post(`{"name":"\ud800\u0041"}`), "body bad encoding", "body: bad encoding: want UTF-16 surrogates in pairs", 400},
 		{"trailing garbage", post(`{} x`), "body malformed", "body: malformed: want JSON (more after the end of the value at byte 3)", 400},
 		{"two values", post(`{}{}`), "body malformed", "body: malformed: want JSON (more after the end of the value at byte 2)", 400},
 		{"NaN", post(`{"ratio":NaN}`), "body malformed", "body: malformed: want JSON (no value at byte 9)", 400},
@@ -541,13 +548,52 @@ func TestAClientThatHangsUp(t *testing.T) {
 }
 
 func TestAClientThatIsTooSlow(t *testing.T) {
-	srv := httptest.NewUnstartedServer(newSurface(t, nil))
-	srv.Config.ReadTimeout = 20 * time.Millisecond
-	srv.Start()
-	defer srv.Close()
-	resp, body := send(t, srv, "POST /things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+	s := newSurface(t, nil)
+	srv := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
+			t.Error(err)
+		}
+		s.ServeHTTP(w, r)
+	}))
+	resp, body := send(t, srv, "POST /things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n")
 	if resp.StatusCode != 408 || !strings.Contains(body, "body incomplete") {
 		t.Errorf("got %d %s, want 408", resp.StatusCode, body)
+	}
+}
+
+func TestStatusOf(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+	}{
+		{&surface.RouteError{Status: 405}, 405},
+		{fmt.Errorf("wrapped: %w", &surface.BindError{Kind: surface.Missing, Place: surface.InQuery}), 400},
+		{&surface.BindError{Kind: surface.TooLarge, Place: surface.InQuery}, 400},
+		{&surface.BindError{Kind: surface.TooLarge, Place: surface.InBody}, 413},
+		{&surface.BindError{Kind: surface.WrongContentType, Place: surface.InHeader}, 415},
+		{&surface.BindError{Kind: surface.Incomplete, Place: surface.InBody}, 400},
+		{fmt.Errorf("store: %w", context.Canceled), 499},
+		{surface.ErrInternal, 500},
+		{errRefused, 500},
+	} {
+		if got := surface.StatusOf(tt.err); got != tt.want {
+			t.Errorf("StatusOf(%v) = %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                   "",
+		"plain":                              "plain",
+		"a\"b\\\x00\xff\u2028":               `a\"b\\\x00\xff\u2028`,
+		strings.Repeat("x", 64):              strings.Repeat("x", 64),
+		strings.Repeat("x", 65):              strings.Repeat("x", 64) + "...",
+		strings.Repeat("x", 63) + "\u00e9yz": strings.Repeat("x", 63) + "...",
+	} {
+		if got := surface.Quote(in); got != want {
+			t.Errorf("Quote(%q) = %s, want %s", in, got, want)
+		}
 	}
 }
 
