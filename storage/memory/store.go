@@ -33,7 +33,10 @@ type Config struct {
 // may be dropped without Close.
 type Store struct {
 	current  atomic.Pointer[version]
+	waited   atomic.Bool   // a View found the current version shut
 	writer   chan struct{} // holds one token while an Update runs
+	retired  []lanes       // of superseded versions; for the Update that runs
+	busy     int           // commits to come that copy; for the Update that runs
 	history  history
 	log      log
 	counters counters
@@ -42,7 +45,6 @@ type Store struct {
 	closing chan struct{} // closed by Close
 	drained chan struct{} // a token for Close: a View has ended
 	freed   chan struct{} // closed when Close has freed everything
-	old     []*version    // superseded, maybe with readers; guarded by writer
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -63,7 +65,7 @@ func New(config Config) *Store {
 	}
 	s.log.topics = make(map[string]*topic)
 	s.history.maxCommits, s.history.maxBytes = config.WatchCommits, config.WatchBytes
-	s.current.Store(newVersion(btree.NewMap[string, string](degree), 0))
+	s.current.Store(&version{tree: btree.NewMap[string, string](degree), lanes: newLanes()})
 	return s
 }
 
@@ -78,12 +80,11 @@ func (s *Store) Close() error {
 	s.writer <- struct{}{} // and keep it: the last Update is over
 	v := s.current.Load()
 	v.shut.Store(true) // for good: nobody enters any more
-	for _, o := range append(s.old, v) {
-		for !o.idle() {
+	for _, l := range append(s.retired, v.lanes) {
+		for !l.empty() {
 			<-s.drained
 		}
 	}
-	s.old = nil
 	s.history.free()
 	s.log.free()
 	v.tree.Clear()

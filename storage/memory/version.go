@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -15,10 +16,6 @@ type tree = btree.Map[string, string]
 // degree is that of the tree: a node has at most twice as many children.
 const degree = 32
 
-// lanes is the number of counters that the readers of a version are spread
-// over, so that processors that read at once seldom write the same cache line.
-const lanes = 16
-
 // version is one state of the records, with a count of those who read it.
 //
 // Only the current version is ever written, and only by the Update that has
@@ -30,23 +27,29 @@ type version struct {
 	tree     *tree
 	position storage.Position
 	shut     atomic.Bool
-	lanes    [lanes]lane
+	lanes    lanes
 }
 
-// lane counts readers, alone on its cache lines.
+// lanes counts readers, spread over lanes so that processors that read at once
+// seldom write the same cache line. The lanes of a version that nobody reads any
+// more serve a later one. Should a reader have found the old version and enter
+// it only now, it keeps the new one from being claimed, and no more.
+type lanes []lane
+
 type lane struct {
 	readers atomic.Int64
-	_       [120]byte
+	_       [120]byte // two cache lines, as they are fetched in pairs
 }
 
-func newVersion(tree *tree, position storage.Position) *version {
-	return &version{tree: tree, position: position}
+// newLanes returns twice as many lanes as there are processors, as a power of
+// two.
+func newLanes() lanes {
+	return make(lanes, 2<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))
 }
 
-// idle reports that nobody reads the version.
-func (v *version) idle() bool {
-	for i := range v.lanes {
-		if v.lanes[i].readers.Load() != 0 {
+func (l lanes) empty() bool {
+	for i := range l {
+		if l[i].readers.Load() != 0 {
 			return false
 		}
 	}
@@ -56,11 +59,11 @@ func (v *version) idle() bool {
 // claim gets the version for its caller alone and reports whether it could. It
 // does not wait for readers.
 func (v *version) claim() bool {
-	if !v.idle() { // spares those that arrive now the shut gate
+	if !v.lanes.empty() { // spare those that come just now a shut gate
 		return false
 	}
 	v.shut.Store(true)
-	if v.idle() {
+	if v.lanes.empty() {
 		return true
 	}
 	v.shut.Store(false)
@@ -73,10 +76,10 @@ func (v *version) unclaim() { v.shut.Store(false) }
 // enter makes the caller a reader of the current version, until it leaves the
 // lane. It fails when the store is closed.
 func (s *Store) enter() (*version, *lane, error) {
-	i := rand.Uint32() % lanes
+	random := rand.Uint32()
 	for {
 		v := s.current.Load()
-		l := &v.lanes[i]
+		l := &v.lanes[random&uint32(len(v.lanes)-1)]
 		l.readers.Add(1)
 		if !v.shut.Load() {
 			return v, l, nil
@@ -85,7 +88,12 @@ func (s *Store) enter() (*version, *lane, error) {
 		if s.closed.Load() {
 			return nil, nil, storage.ErrClosed
 		}
-		runtime.Gosched()
+		s.waited.Store(true)
+		for spin := 0; spin < 100 && v.shut.Load(); spin++ {
+		}
+		if v.shut.Load() {
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -99,27 +107,48 @@ func (s *Store) leave(l *lane) {
 	}
 }
 
+const (
+	// inPlace is the largest number of changes that are written in place. It
+	// bounds how long a reader that comes meanwhile has to wait.
+	inPlace = 64
+	// busy is how many commits are written into copies, without a look at the
+	// lanes, once a reader was found in one or had to wait. Where readers come
+	// without a pause, an Update that claims again and again what it has just
+	// unclaimed would starve them; it also would take the lanes' cache lines
+	// from them.
+	busy = 16
+)
+
 // publish makes the tree with the changes written the current version.
 // It is for the one Update that runs.
 func (s *Store) publish(changes []storage.Change) storage.Position {
 	v := s.current.Load()
 	position := v.position + 1
-	if len(changes) <= inPlace && v.claim() {
+	if len(changes) <= inPlace && s.claim(v) {
 		write(v.tree, changes)
 		v.position = position
 		v.unclaim()
 		return position
 	}
-	copied := v.tree.Copy()
-	write(copied, changes)
-	s.current.Store(newVersion(copied, position))
-	s.retire(v)
+	next := &version{tree: v.tree.Copy(), position: position, lanes: s.retire(v)}
+	write(next.tree, changes)
+	s.current.Store(next)
 	return position
 }
 
-// inPlace is the largest number of changes that are written in place. It bounds
-// what a reader that arrives meanwhile has to wait.
-const inPlace = 64
+// claim decides whether to write into v in place.
+func (s *Store) claim(v *version) bool {
+	if s.busy > 0 {
+		s.busy--
+		return false
+	}
+	if s.waited.Load() || !v.claim() {
+		s.waited.Store(false)
+		s.busy = busy
+		return false
+	}
+	return true
+}
 
 func write(t *tree, changes []storage.Change) {
 	for i := range changes {
@@ -131,14 +160,19 @@ func write(t *tree, changes []storage.Change) {
 	}
 }
 
-// retire remembers a superseded version until nobody reads it, for Close.
-func (s *Store) retire(v *version) {
-	kept := s.old[:0]
-	for _, o := range s.old {
-		if !o.idle() {
-			kept = append(kept, o)
+// retire remembers the lanes of a version that is to be superseded, for Close,
+// and returns lanes for the next one.
+func (s *Store) retire(v *version) lanes {
+	s.retired = append(s.retired, v.lanes)
+	// The last one is where readers still are.
+	for i, l := range s.retired[:len(s.retired)-1] {
+		if l.empty() {
+			last := len(s.retired) - 2
+			s.retired[i] = s.retired[last]
+			s.retired[last] = s.retired[last+1]
+			s.retired = s.retired[:last+1]
+			return l
 		}
 	}
-	clear(s.old[len(kept):])
-	s.old = append(kept, v)
+	return newLanes()
 }
