@@ -7,9 +7,27 @@ replace github.com/gatehouse-go/gatehouse => ../..
 require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
 
 require (
+	github.com/buraksezer/consistent v0.10.0 // indirect
+	github.com/dchest/siphash v1.2.2 // indirect
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
 	github.com/gaissmai/bart v0.30.0 // indirect
+	github.com/go-chi/httprate v0.16.1 // indirect
+	github.com/kkdai/maglev v0.2.0 // indirect
+	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
+	github.com/lafikl/consistent v0.0.0-20220512074542-bdd3606bfc3e // indirect
+	github.com/minio/blake2b-simd v0.0.0-20160723061019-3f5f724cb5b1 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
+	github.com/serialx/hashring v0.0.0-20200727003509-22c0c7ab6b1b // indirect
+	github.com/sethvargo/go-limiter v0.7.1 // indirect
+	github.com/smallnest/weighted v0.0.0-20230419055410-36b780e40a7a // indirect
+	github.com/throttled/throttled/v2 v2.15.0 // indirect
+	github.com/ulule/limiter/v3 v3.11.2 // indirect
 	github.com/yl2chen/cidranger v1.0.2 // indirect
+	github.com/zeebo/xxh3 v1.0.2 // indirect
 	go4.org/netipx v0.0.0-20260823151212-3075585bcbeb // indirect
+	golang.org/x/exp v0.0.0-20200119233911-0405dc783f0a // indirect
+	golang.org/x/time v0.16.0 // indirect
+	stathat.com/c/consistent v1.0.0 // indirect
 )
 
 require (
