@@ -8,8 +8,12 @@ import (
 	"github.com/gatehouse-go/gatehouse/storage"
 )
 
-// errEnded stands for a Watch that ended without saying why.
-var errEnded = errors.New("live: the watch ended")
+var (
+	// errEnded stands for a Watch that ended without saying why.
+	errEnded = errors.New("live: the watch ended")
+	// errNoState keeps readers from ever getting nil.
+	errNoState = errors.New("live: Build or Apply returned neither state nor error")
+)
 
 // run follows the store until the context or the store ends.
 func (f *Follower[S]) run(ctx context.Context) {
@@ -75,6 +79,9 @@ func (f *Follower[S]) follow(ctx context.Context) error {
 		}
 		if changes := c.Under(f.config.Prefix); len(changes) > 0 {
 			s, err := f.config.Apply(f.State(), storage.Commit{Position: c.Position, Changes: changes})
+			if err == nil && s == nil {
+				err = errNoState
+			}
 			if err != nil {
 				return err
 			}
@@ -102,7 +109,9 @@ func (f *Follower[S]) resume(ctx context.Context) error {
 func (f *Follower[S]) build(ctx context.Context) (s *S, position storage.Position, err error) {
 	err = f.store.View(ctx, func(r storage.Reader) error {
 		position = r.Position()
-		s, err = f.config.Build(r)
+		if s, err = f.config.Build(r); err == nil && s == nil {
+			err = errNoState
+		}
 		return err
 	})
 	return s, position, err

@@ -254,6 +254,20 @@ func TestFollowReturnsTheErrorOfBuild(t *testing.T) {
 	}
 }
 
+func TestReadersNeverGetNil(t *testing.T) {
+	c := config()
+	c.Apply = func(*snapshot, storage.Commit) (*snapshot, error) { return nil, nil }
+	f := follow(t, memory.New(memory.Config{}), c)
+	mustUpdate(t, f, put("x/a", "1"))
+	if s := f.State(); s == nil || s.values["x/a"] != "1" {
+		t.Errorf("state = %v, want one built anew", s)
+	}
+	c.Build = func(storage.Reader) (*snapshot, error) { return nil, nil }
+	if f, err := live.Follow(t.Context(), memory.New(memory.Config{}), c); f != nil || err == nil {
+		t.Errorf("Follow with an empty Build = %v, %v", f, err)
+	}
+}
+
 // A follower outlives the context it was opened with.
 func TestContextOfFollowIsForOpeningOnly(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

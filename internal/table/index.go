@@ -22,7 +22,8 @@ type Index[T any] struct {
 type Unique[T any] struct{ Index[T] }
 
 // Index declares an index that orders the rows by key, and rows with the same
-// key by their primary keys. A row whose key is zero is left out. Rows already
+// key by their primary keys. The key is computed from the row alone, of the same
+// kinds of parts for every row. A row whose key is zero is left out. Rows already
 // in the store are not indexed: an index is declared before the first row, or
 // [Schema.Reindex] is run once. It panics when t has an index of the name.
 func (t *Table[T]) Index(name string, key func(*T) Key) *Index[T] {

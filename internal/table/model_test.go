@@ -131,7 +131,9 @@ func TestModel(t *testing.T) {
 	errRollback := errors.New("rolled back")
 	outcomes := map[string]int{}
 
-	word := func(n int) string { return string("\x00ab|}\xff"[rnd.IntN(6)]) + strings.Repeat("x", rnd.IntN(n)) }
+	word := func(n int) string {
+		return string([]rune("\x00ab|}\ufffd")[rnd.IntN(6)]) + strings.Repeat("x", rnd.IntN(n))
+	}
 	for range 1500 {
 		trial := model.clone()
 		rollback := rnd.IntN(5) == 0

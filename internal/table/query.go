@@ -79,6 +79,37 @@ func (q Query[T]) Slice(r storage.Reader) ([]T, error) {
 	return rows, nil
 }
 
+// Keys yields the primary keys of the rows, in the order of the range even when
+// the query is sorted. Rows are decoded only for the filters of Where. An error
+// is the last pair.
+func (q Query[T]) Keys(r storage.Reader) iter.Seq2[Key, error] {
+	return func(yield func(Key, error) bool) {
+		for rec, err := range q.records(r) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if len(q.where) > 0 {
+				row, err := q.row(r, rec)
+				if err != nil {
+					yield("", err)
+					return
+				}
+				if !q.keep(&row) {
+					continue
+				}
+			}
+			pk := Key(rec.Value)
+			if q.ix == nil {
+				pk = Key(rec.Key[len(q.t.prefix):])
+			}
+			if !yield(pk, nil) {
+				return
+			}
+		}
+	}
+}
+
 // First returns the first row, or a [NotFoundError].
 func (q Query[T]) First(r storage.Reader) (T, error) {
 	for row, err := range q.Rows(r) {
@@ -94,7 +125,7 @@ func (q Query[T]) First(r storage.Reader) (T, error) {
 
 // Any reports whether there is a row.
 func (q Query[T]) Any(r storage.Reader) (bool, error) {
-	for _, err := range q.keys(r) {
+	for _, err := range q.Keys(r) {
 		return err == nil, err
 	}
 	return false, nil
@@ -103,7 +134,7 @@ func (q Query[T]) Any(r storage.Reader) (bool, error) {
 // Count returns the number of rows.
 func (q Query[T]) Count(r storage.Reader) (int, error) {
 	n := 0
-	for _, err := range q.keys(r) {
+	for _, err := range q.Keys(r) {
 		if err != nil {
 			return 0, err
 		}
@@ -158,7 +189,7 @@ func (q Query[T]) Page(r storage.Reader, w Window) (Page[T], error) {
 func (q Query[T]) Delete(w storage.Writer) (int, error) {
 	// The keys are collected first: one row's end may take later ones along.
 	var keys []Key
-	for pk, err := range q.keys(w) {
+	for pk, err := range q.Keys(w) {
 		if err != nil {
 			return 0, err
 		}
@@ -216,35 +247,6 @@ func (q Query[T]) walk(r storage.Reader) iter.Seq2[T, error] {
 				return
 			}
 			if q.keep(&row) && !yield(row, nil) {
-				return
-			}
-		}
-	}
-}
-
-// keys yields the primary keys of the rows, decoding only what filters look at.
-func (q Query[T]) keys(r storage.Reader) iter.Seq2[Key, error] {
-	return func(yield func(Key, error) bool) {
-		for rec, err := range q.records(r) {
-			if err != nil {
-				yield("", err)
-				return
-			}
-			if len(q.where) > 0 {
-				row, err := q.row(r, rec)
-				if err != nil {
-					yield("", err)
-					return
-				}
-				if !q.keep(&row) {
-					continue
-				}
-			}
-			pk := Key(rec.Value)
-			if q.ix == nil {
-				pk = Key(rec.Key[len(q.t.prefix):])
-			}
-			if !yield(pk, nil) {
 				return
 			}
 		}

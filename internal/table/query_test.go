@@ -96,6 +96,18 @@ func TestQueries(t *testing.T) {
 				if any, err := test.q.Any(r); any != (len(test.want) > 0) || err != nil {
 					t.Errorf("Any = %v, %v", any, err)
 				}
+				if !strings.HasPrefix(test.name, "sort") {
+					var keys []int64
+					for k, err := range test.q.Keys(r) {
+						if err != nil {
+							t.Fatal(err)
+						}
+						keys = append(keys, k.Int())
+					}
+					if !slices.Equal(keys, test.want) {
+						t.Errorf("Keys = %v, want %v", keys, test.want)
+					}
+				}
 				first, err := test.q.First(r)
 				if len(test.want) == 0 && !errors.Is(err, table.ErrNotFound) || len(test.want) > 0 && first.ID != test.want[0] {
 					t.Errorf("First = %v, %v", first, err)

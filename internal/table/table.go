@@ -1,7 +1,6 @@
 package table
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,20 +24,12 @@ type Table[T any] struct {
 	refs    []*reference // from other tables' rows to this table's
 }
 
-// Codec turns a row into the store's value and back. It is safe for concurrent
-// use. Decode is given a zero row and must not keep parts of it for later.
-type Codec[T any] interface {
-	Encode(row *T) (string, error)
-	Decode(value string, row *T) error
-}
-
 // New declares a table. The name follows the rules of [NewSchema]; New panics
 // on another and when the schema has a table of the name. The primary key is
 // computed from the row, never changes, and has the same kinds of parts for
 // every row.
 //
-// Rows are kept as encoding/json writes them, which leaves out unexported
-// fields and those tagged "-"; see [Table.SetCodec] for another form.
+// Rows are kept as encoding/json writes them, see [Codec].
 func New[T any](s *Schema, name string, key func(*T) Key) *Table[T] {
 	t := &Table[T]{
 		name:    name,
@@ -50,10 +41,6 @@ func New[T any](s *Schema, name string, key func(*T) Key) *Table[T] {
 	s.add(t)
 	return t
 }
-
-// SetCodec replaces encoding/json for the rows of t. It belongs to the
-// declaration, before the first use.
-func (t *Table[T]) SetCodec(c Codec[T]) { t.codec = c }
 
 // Name returns the name given to [New].
 func (t *Table[T]) Name() string { return t.name }
@@ -316,15 +303,4 @@ func under(prefix string, k Key) (string, string) {
 		return from, from
 	}
 	return from, storage.PrefixEnd(from)
-}
-
-type jsonCodec[T any] struct{}
-
-func (jsonCodec[T]) Encode(row *T) (string, error) {
-	b, err := json.Marshal(row)
-	return string(b), err
-}
-
-func (jsonCodec[T]) Decode(value string, row *T) error {
-	return json.Unmarshal([]byte(value), row)
 }

@@ -301,6 +301,43 @@ func TestTooLongKeyIsTheStoresError(t *testing.T) {
 	}
 }
 
+// A string that is not UTF-8 would come back changed, and its index entries
+// would not be found again.
+func TestRowThatJSONWouldChangeIsRefused(t *testing.T) {
+	h := newHouse(t)
+	for _, test := range []struct {
+		name string
+		ok   bool
+	}{
+		{"plain", true},
+		{"\ufffd", true},
+		{`\ufffd`, true},
+		{`\\ufffd \ufffd`, true},
+		{"\xff", false},
+		{`\` + "\xff", false},
+		{`\ufffd` + "\xff", false},
+		{"a\xed\xa0\x80", false},
+	} {
+		h.update(t, func(w storage.Writer) error {
+			err := h.apps.Insert(w, app{ID: 1, Name: test.name})
+			if !test.ok {
+				if err == nil || !strings.Contains(err.Error(), "encode app 1: a string of the row is not UTF-8") {
+					t.Errorf("%q: err = %v", test.name, err)
+				}
+				return nil
+			}
+			got, err2 := h.byName.Get(w, table.Str(test.name))
+			if got.Name != test.name {
+				t.Errorf("%q comes back as %q", test.name, got.Name)
+			}
+			return errors.Join(err, err2, h.apps.Delete(w, table.Int(1)))
+		})
+	}
+	if left := h.dump(t); len(left) != 0 {
+		t.Errorf("a refused row left %v", left)
+	}
+}
+
 // upper is a codec that keeps an application's name only.
 type upper struct{}
 
