@@ -1,0 +1,58 @@
+package agora
+
+import (
+	"context"
+	"time"
+)
+
+// TokenVerifier checks the dynamic key with which a user enters a channel of a
+// project whose certificate is on. It is called without locks, from many
+// goroutines, and must not panic whatever the token is.
+type TokenVerifier interface {
+	// VerifyToken returns nil when the token was made with the certificate for
+	// this app, channel and user and is valid now. Its error must not quote
+	// the certificate or the token.
+	VerifyToken(c TokenClaim) error
+}
+
+// TokenClaim is what a [TokenVerifier] is to judge.
+type TokenClaim struct {
+	AppID       AppID
+	Certificate string // the project's current one
+	CName       string
+	UID         UID // as asked for: 0 when the system is to choose
+	Token       string
+	Now         time.Time
+}
+
+// String leaves the certificate and the token out.
+func (c TokenClaim) String() string {
+	return "app id " + string(c.AppID) + " " + Selectors{CName: c.CName, UID: c.UID}.String()
+}
+
+// GoString leaves them out, too.
+func (c TokenClaim) GoString() string { return "agora.TokenClaim{" + c.String() + "}" }
+
+// EnableSignKey turns a project's certificate on or off (POST signkey). Turned
+// on, joins need a token. The document is silent on the rest: the first time a
+// certificate is made, later the stored one returns; turned off it is kept,
+// hidden and not checked.
+func (a *Account) EnableSignKey(ctx context.Context, id ProjectID, enable bool) (Project, error) {
+	fresh := newID()
+	return a.change(ctx, id, enabledOnly(id, func(r *projectRow) {
+		r.CertificateOn = enable
+		if enable && r.Certificate == "" {
+			r.Certificate = fresh
+		}
+	}))
+}
+
+// ResetSignKey gives a project a new certificate and turns it on (POST
+// reset_signkey). Tokens made with the old one fail at the next join; members
+// who are in stay, on which the document is silent.
+func (a *Account) ResetSignKey(ctx context.Context, id ProjectID) (Project, error) {
+	fresh := newID()
+	return a.change(ctx, id, enabledOnly(id, func(r *projectRow) {
+		r.Certificate, r.CertificateOn = fresh, true
+	}))
+}

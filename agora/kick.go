@@ -1,0 +1,125 @@
+package agora
+
+import (
+	"slices"
+	"time"
+)
+
+// kickKind is which sessions a rule ends.
+type kickKind int
+
+const (
+	kickRule   kickKind = iota // all it matches: it bars them from now on
+	kickOnce                   // those that are there as it is applied
+	kickMissed                 // those that were there when it was created
+)
+
+// eventsAtOnce is how many events of one kick are told without a pause, for
+// others to tell theirs between.
+const eventsAtOnce = 256
+
+// kick puts offline the members that an enforced rule matches, or makes them
+// stop publishing, channel by channel. Each channel is locked while its members
+// go; others are not.
+func (s *System) kick(a *app, b *ban, how kickKind) {
+	now := s.now()
+	p := a.presence
+	// A session that is linked later does not belong to a one-shot kick, even
+	// though it may be there when its channel's turn comes.
+	last := p.numbered.Load()
+	t := s.tally(a)
+	p.visit(&b.subject, func(ch *channel, list []*session) {
+		events := make([]Event, 0, min(len(list), eventsAtOnce))
+		tell := func(e Event) {
+			if !s.events.wanted.Load() {
+				return
+			}
+			if len(events) == eventsAtOnce {
+				s.events.add(events...)
+				events = events[:0]
+			}
+			events = append(events, e)
+		}
+		for _, m := range list {
+			if how == kickOnce && m.number > last || how == kickMissed && m.joined > b.updated {
+				continue
+			}
+			if b.privileges&JoinChannel != 0 {
+				ch.remove(m)
+				t.session(m, now.UnixMilli())
+				tell(m.event(a, Kicked, now, Event{Rule: b.id, Op: b.op, Reason: BannedByServer}))
+				continue
+			}
+			if stopped := m.publishing & b.privileges; stopped != 0 {
+				m.publishing &^= stopped
+				if how == kickRule {
+					m.revoked |= stopped
+				}
+				tell(m.event(a, PublishRevoked, now, Event{
+					Rule: b.id, Op: b.op, Privileges: stopped, Reason: BannedByServer,
+				}))
+			}
+		}
+		s.events.add(events...)
+		ch.settle()
+	})
+	t.done()
+}
+
+// restore tells members that a rule had stopped that they may publish again, if
+// no other rule forbids it. It is called when the rule no longer stands.
+func (s *System) restore(a *app, b *ban) {
+	if b.privileges&(PublishAudio|PublishVideo) == 0 {
+		return
+	}
+	now := s.now()
+	a.presence.visit(&b.subject, func(_ *channel, list []*session) {
+		for _, m := range list {
+			var back Privileges
+			for _, k := range [...]Privileges{PublishAudio, PublishVideo} {
+				if m.revoked&b.privileges&k != 0 && s.judgePublish(a, m, k, now).Allowed {
+					back |= k
+				}
+			}
+			if back != 0 {
+				m.revoked &^= back
+				s.events.add(m.event(a, PublishRestored, now, Event{Rule: b.id, Op: b.op, Privileges: back}))
+			}
+		}
+	})
+}
+
+// evict ends all sessions of an app.
+func (s *System) evict(a *app, p *projectRow, why Reason) {
+	now := s.now()
+	t := s.tallyOf(p)
+	a.presence.all(func(ch *channel) {
+		s.evictChannel(a, p, ch, t, why, now)
+	})
+	t.done()
+}
+
+func (s *System) evictChannel(a *app, p *projectRow, ch *channel, t *tally, why Reason, now time.Time) {
+	list := make([]*session, 0, len(ch.members))
+	for _, m := range ch.members {
+		list = append(list, m)
+	}
+	slices.SortFunc(list, inOrder)
+	for _, m := range list {
+		ch.remove(m)
+		t.session(m, now.UnixMilli())
+		if why != closedSystem {
+			e := m.event(a, Kicked, now, Event{Reason: why})
+			e.Project = p.ID
+			s.events.add(e)
+		}
+	}
+	ch.settle()
+}
+
+// ended counts the time of a session that has ended by itself.
+func (s *System) ended(a *app, m *session, now int64) {
+	t := s.tally(a)
+	t.session(m, now)
+	t.done()
+}

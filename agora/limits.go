@@ -1,0 +1,86 @@
+package agora
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limits are how often an account may make one call, each call and method
+// counted by itself. The documents name the status 429 and no numbers; the
+// vendor's later pages do, see [VendorLimits]. The zero value limits nothing.
+type Limits struct {
+	Queries float64 // a second, of each query of channels; 0 is no limit
+	Others  float64 // a second, of each other call; 0 is no limit
+}
+
+// VendorLimits are those of the vendor's service: 20 a second for each query of
+// channels, 10 for each other call.
+func VendorLimits() Limits { return Limits{Queries: 20, Others: 10} }
+
+// limiter counts the calls of [Account.Allow]. A bucket that has filled up again
+// says nothing and is forgotten when their number has doubled.
+type limiter struct {
+	limits Limits
+
+	mu      sync.Mutex
+	buckets map[limitKey]*rate.Limiter
+	sweepAt int
+	latest  time.Time
+}
+
+type limitKey struct{ account, call string }
+
+const limitSweep = 1024
+
+// Allow counts one call of the account and refuses it when there were too many:
+// a surface asks before it does anything, so that a refused call changes
+// nothing. The call is its method and route, as in "POST /kicking-rule/"; those
+// that begin with "GET /channel/" count as queries. With no [Config] Limits it
+// always allows.
+func (a *Account) Allow(call string) error {
+	l := &a.sys.limiter
+	perSecond := l.limits.Others
+	if strings.HasPrefix(call, "GET /channel/") {
+		perSecond = l.limits.Queries
+	}
+	if perSecond <= 0 || l.take(limitKey{a.id, call}, perSecond, a.sys.now()) {
+		return nil
+	}
+	return newError(TooManyRequests, "Too many requests", "", "")
+}
+
+func (l *limiter) take(key limitKey, perSecond float64, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// A bucket judged at an earlier time than before would hand out the time
+	// between twice.
+	if now.Before(l.latest) {
+		now = l.latest
+	}
+	l.latest = now
+	b := l.buckets[key]
+	if b == nil {
+		l.sweep(now)
+		b = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
+		if l.buckets == nil {
+			l.buckets = map[limitKey]*rate.Limiter{}
+		}
+		l.buckets[key] = b
+	}
+	return b.AllowN(now, 1)
+}
+
+func (l *limiter) sweep(now time.Time) {
+	if len(l.buckets) < max(l.sweepAt, limitSweep) {
+		return
+	}
+	for key, b := range l.buckets {
+		if b.TokensAt(now) >= float64(b.Burst()) {
+			delete(l.buckets, key)
+		}
+	}
+	l.sweepAt = 2 * len(l.buckets)
+}

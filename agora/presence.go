@@ -1,0 +1,352 @@
+package agora
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidwall/btree"
+)
+
+// presence is who is in which channel of one app, in this process. Each channel
+// has a lock of its own, under which its members come and go; besides, sessions
+// are found by uid and by address, so that a rule about these visits the
+// sessions it ends and no others.
+//
+// Locks are taken in this order, each for a short time: a channel's, then a
+// shard's or the list's. Who goes from a shard to a channel lets go of the
+// shard first and looks again.
+type presence struct {
+	// version is raised after each change of what joins are judged with.
+	version atomic.Uint64
+	// numbered counts sessions; each has the number it was linked with.
+	numbered atomic.Uint64
+
+	seed   maphash.Seed
+	shards [presenceShards]presenceShard
+
+	listMu sync.RWMutex
+	list   btree.Map[string, *channel] // channels with members, by name
+}
+
+const presenceShards = 32
+
+// presenceShard holds a part of the channels by name, of the sessions by uid
+// and of the sessions by address; these are lists through the sessions' links.
+type presenceShard struct {
+	mu       sync.Mutex
+	channels map[string]*channel // those somebody is just entering included
+	byUID    map[UID]*session
+	byIP     map[[16]byte]*session
+}
+
+// channel is one channel, which exists while it has members.
+type channel struct {
+	name     string
+	presence *presence
+
+	mu      sync.Mutex
+	mode    Mode
+	members map[UID]*session
+	size    atomic.Int64 // len(members), for readers of the list; never 0 there
+	gone    bool         // not in the shard any more: look it up again
+}
+
+// session is one user's stay in a channel. Its channel's lock guards what is
+// not fixed.
+type session struct {
+	channel *channel
+	subject        // channel, uid and address
+	number  uint64 // order of entering
+	joined  int64  // Unix milliseconds
+	role    Role
+	// counted is until when its time has been added to the usage.
+	counted    int64
+	publishing Privileges
+	// revoked is what it was made to stop publishing by rules that last.
+	revoked Privileges
+
+	uidPrev, uidNext, ipPrev, ipNext *session // guarded by the shards' locks
+}
+
+func newPresence() *presence { return &presence{seed: maphash.MakeSeed()} }
+
+func (p *presence) channelShard(cname string) *presenceShard {
+	return &p.shards[maphash.String(p.seed, cname)%presenceShards]
+}
+
+func (p *presence) uidShard(uid UID) *presenceShard { return &p.shards[uid%presenceShards] }
+
+func (p *presence) ipShard(ip *[16]byte) *presenceShard {
+	return &p.shards[maphash.Bytes(p.seed, ip[:])%presenceShards]
+}
+
+// open returns the channel with its lock held, making it when there is none.
+// Who makes it and then lets nobody in calls closeEmpty.
+func (p *presence) open(cname string) *channel {
+	for {
+		sh := p.channelShard(cname)
+		sh.mu.Lock()
+		ch := sh.channels[cname]
+		if ch == nil {
+			ch = &channel{name: cname, presence: p, members: map[UID]*session{}}
+			if sh.channels == nil {
+				sh.channels = map[string]*channel{}
+			}
+			sh.channels[cname] = ch
+		}
+		sh.mu.Unlock()
+		ch.mu.Lock()
+		if !ch.gone {
+			return ch
+		}
+		ch.mu.Unlock()
+	}
+}
+
+// find returns the channel with its lock held, or nil when it has no members.
+func (p *presence) find(cname string) *channel {
+	sh := p.channelShard(cname)
+	sh.mu.Lock()
+	ch := sh.channels[cname]
+	sh.mu.Unlock()
+	if ch == nil {
+		return nil
+	}
+	ch.mu.Lock()
+	if ch.gone || len(ch.members) == 0 {
+		ch.mu.Unlock()
+		return nil
+	}
+	return ch
+}
+
+// closeEmpty ends a channel without members. The lock is held.
+func (ch *channel) closeEmpty() {
+	if len(ch.members) > 0 || ch.gone {
+		return
+	}
+	ch.gone = true
+	sh := ch.presence.channelShard(ch.name)
+	sh.mu.Lock()
+	delete(sh.channels, ch.name)
+	sh.mu.Unlock()
+}
+
+// admit makes a linked session a member, in place of the one with its uid, which
+// the caller has ended. The lock is held.
+func (ch *channel) admit(m *session) {
+	ch.members[m.uid] = m
+	ch.size.Store(int64(len(ch.members)))
+	if len(ch.members) == 1 {
+		ch.presence.listMu.Lock()
+		ch.presence.list.Set(ch.name, ch)
+		ch.presence.listMu.Unlock()
+	}
+}
+
+// remove ends a member's session. The lock is held; the caller calls settle when
+// it is done with the channel.
+func (ch *channel) remove(m *session) {
+	delete(ch.members, m.uid)
+	ch.presence.unlink(m)
+}
+
+// settle notes how many members are left, and ends the channel with the last.
+// The lock is held.
+func (ch *channel) settle() {
+	if len(ch.members) > 0 {
+		ch.size.Store(int64(len(ch.members)))
+		return
+	}
+	if ch.gone {
+		return
+	}
+	// Off the list before the size is 0: the list shows no empty channel.
+	ch.presence.listMu.Lock()
+	ch.presence.list.Delete(ch.name)
+	ch.presence.listMu.Unlock()
+	ch.closeEmpty()
+}
+
+// link makes the session one that is found by its uid and address, and numbers
+// it.
+func (p *presence) link(m *session) {
+	m.number = p.numbered.Add(1)
+	sh := p.uidShard(m.uid)
+	sh.mu.Lock()
+	if sh.byUID == nil {
+		sh.byUID = map[UID]*session{}
+	}
+	if next := sh.byUID[m.uid]; next != nil {
+		m.uidNext, next.uidPrev = next, m
+	}
+	sh.byUID[m.uid] = m
+	sh.mu.Unlock()
+	if m.kind&byIP == 0 {
+		return
+	}
+	sh = p.ipShard(&m.ip)
+	sh.mu.Lock()
+	if sh.byIP == nil {
+		sh.byIP = map[[16]byte]*session{}
+	}
+	if next := sh.byIP[m.ip]; next != nil {
+		m.ipNext, next.ipPrev = next, m
+	}
+	sh.byIP[m.ip] = m
+	sh.mu.Unlock()
+}
+
+func (p *presence) unlink(m *session) {
+	sh := p.uidShard(m.uid)
+	sh.mu.Lock()
+	switch {
+	case m.uidPrev != nil:
+		m.uidPrev.uidNext = m.uidNext
+	case m.uidNext != nil:
+		sh.byUID[m.uid] = m.uidNext
+	default:
+		delete(sh.byUID, m.uid)
+	}
+	if m.uidNext != nil {
+		m.uidNext.uidPrev = m.uidPrev
+	}
+	m.uidPrev, m.uidNext = nil, nil
+	sh.mu.Unlock()
+	if m.kind&byIP == 0 {
+		return
+	}
+	sh = p.ipShard(&m.ip)
+	sh.mu.Lock()
+	switch {
+	case m.ipPrev != nil:
+		m.ipPrev.ipNext = m.ipNext
+	case m.ipNext != nil:
+		sh.byIP[m.ip] = m.ipNext
+	default:
+		delete(sh.byIP, m.ip)
+	}
+	if m.ipNext != nil {
+		m.ipNext.ipPrev = m.ipPrev
+	}
+	m.ipPrev, m.ipNext = nil, nil
+	sh.mu.Unlock()
+}
+
+// visit calls fn with each channel, its lock held, that has sessions which the
+// subject selects, and with these, in the order they entered. A rule without a
+// channel finds the sessions by uid or address as they were at one instant.
+func (p *presence) visit(s *subject, fn func(*channel, []*session)) {
+	if s.kind&byCName != 0 {
+		if ch := p.find(s.cname); ch != nil {
+			ch.visit(s, fn)
+			ch.mu.Unlock()
+		}
+		return
+	}
+	for _, m := range p.found(s) {
+		// Each session by itself: a user is seldom twice in one channel.
+		ch := m.channel
+		ch.mu.Lock()
+		if ch.members[m.uid] == m && s.selects(&m.subject) {
+			fn(ch, []*session{m})
+		}
+		ch.mu.Unlock()
+	}
+}
+
+// found returns the sessions with the subject's uid or, when it has none, its
+// address.
+func (p *presence) found(s *subject) (list []*session) {
+	if s.kind&byUID != 0 {
+		sh := p.uidShard(s.uid)
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		for m := sh.byUID[s.uid]; m != nil; m = m.uidNext {
+			list = append(list, m)
+		}
+	} else {
+		sh := p.ipShard(&s.ip)
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		for m := sh.byIP[s.ip]; m != nil; m = m.ipNext {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, inOrder)
+	return list
+}
+
+// visit is the part of [presence.visit] for one channel, its lock held.
+func (ch *channel) visit(s *subject, fn func(*channel, []*session)) {
+	if s.kind&byUID != 0 {
+		if m := ch.members[s.uid]; m != nil && s.selects(&m.subject) {
+			fn(ch, []*session{m})
+		}
+		return
+	}
+	list := make([]*session, 0, len(ch.members))
+	for _, m := range ch.members {
+		if s.selects(&m.subject) {
+			list = append(list, m)
+		}
+	}
+	if len(list) > 0 {
+		slices.SortFunc(list, inOrder)
+		fn(ch, list)
+	}
+}
+
+// inOrder orders sessions as they entered.
+func inOrder(a, b *session) int { return cmp.Compare(a.number, b.number) }
+
+// all calls fn with each channel that has members, its lock held.
+func (p *presence) all(fn func(*channel)) {
+	p.listMu.RLock()
+	channels := p.list.Values()
+	p.listMu.RUnlock()
+	for _, ch := range channels {
+		ch.mu.Lock()
+		if !ch.gone {
+			fn(ch)
+		}
+		ch.mu.Unlock()
+	}
+}
+
+// page returns the channels with members from the offset on, by the bytes of
+// their names, and how many there are in all.
+func (p *presence) page(offset, limit int) (channels []ChannelInfo, total int) {
+	p.listMu.RLock()
+	defer p.listMu.RUnlock()
+	total = p.list.Len()
+	for i := offset; i < total && i-offset < limit; i++ {
+		name, ch, _ := p.list.GetAt(i)
+		channels = append(channels, ChannelInfo{Name: name, Users: int(ch.size.Load())})
+	}
+	return channels, total
+}
+
+// presenceOf returns the app's presence, which outlives a state that is built
+// anew.
+func (s *System) presenceOf(id AppID) *presence {
+	s.presenceMu.Lock()
+	defer s.presenceMu.Unlock()
+	p := s.presences[id]
+	if p == nil {
+		p = newPresence()
+		// The map keeps the id: not as part of a request's or record's text.
+		s.presences[AppID(strings.Clone(string(id)))] = p
+	}
+	return p
+}
+
+func (s *System) forgetPresence(id AppID) {
+	s.presenceMu.Lock()
+	defer s.presenceMu.Unlock()
+	delete(s.presences, id)
+}

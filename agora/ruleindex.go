@@ -1,0 +1,382 @@
+package agora
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"github.com/gatehouse-go/gatehouse"
+)
+
+// ruleIndex finds the rules of one app that match an attempt. Rules with the
+// same selectors stand together under a hash of these, and an attempt has at
+// most seven such hashes, one for each combination of selectors that some rule
+// uses: what a judgement costs depends on that number and not on the number of
+// rules.
+//
+// Readers take no lock. The writers, one at a time, publish each change with
+// one atomic store; the table they share is in slottable.go.
+type ruleIndex struct {
+	seed  maphash.Seed
+	salt  [4]uint64                 // secret, so that who chooses uids cannot choose collisions
+	dir   atomic.Pointer[directory] // nil while there is no rule
+	kinds atomic.Uint32             // bit k is set while some rule has the selectors of kind k
+
+	byKind [8]int // rules of each kind; the writers'
+	heads  int    // slots in use; the writers'
+}
+
+func newRuleIndex() *ruleIndex {
+	return &ruleIndex{
+		seed: maphash.MakeSeed(),
+		salt: [4]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1},
+	}
+}
+
+// kind is which selectors a rule has, a set of three bits.
+type kind uint8
+
+const (
+	byCName kind = 1 << iota
+	byUID
+	byIP
+)
+
+// subsets gives, for each set of selectors, the kinds within it but the empty
+// one, as a set of bits: what rules an attempt that shows these can match.
+var subsets = func() (sets [8]uint32) {
+	for have := range kind(8) {
+		for k := kind(1); k < 8; k++ {
+			if k&^have == 0 {
+				sets[have] |= 1 << k
+			}
+		}
+	}
+	return sets
+}()
+
+// subject is what a rule is about or what an attempt shows, in a form that is
+// quick to compare: the address as 16 bytes, IPv4 in its mapped form.
+type subject struct {
+	cname string
+	ip    [16]byte
+	uid   UID
+	kind  kind // what is given
+}
+
+// newSubject drops zones and makes IPv4-mapped addresses equal to their IPv4.
+func newSubject(cname string, uid UID, ip netip.Addr) subject {
+	s := subject{cname: cname, uid: uid}
+	if cname != "" {
+		s.kind |= byCName
+	}
+	if uid != 0 {
+		s.kind |= byUID
+	}
+	if ip.IsValid() {
+		s.kind |= byIP
+		s.ip = ip.As16()
+	}
+	return s
+}
+
+func (s *subject) selectors() Selectors {
+	sel := Selectors{CName: s.cname, UID: s.uid}
+	if s.kind&byIP != 0 {
+		sel.IP = netip.AddrFrom16(s.ip).Unmap()
+	}
+	return sel
+}
+
+// selects reports whether a rule about s, which is of kind s.kind, matches the
+// attempt a.
+func (s *subject) selects(a *subject) bool {
+	k := s.kind
+	return k&^a.kind == 0 &&
+		(k&byUID == 0 || s.uid == a.uid) &&
+		(k&byIP == 0 || s.ip == a.ip) &&
+		(k&byCName == 0 || s.cname == a.cname)
+}
+
+// ban is a rule as it is judged with. It does not change once published.
+type ban struct {
+	subject
+	id               RuleID
+	op               OpID
+	until            int64 // end of effect in Unix milliseconds
+	created, updated int64
+	privileges       Privileges
+	state            gatehouse.State
+	// peers, in the ban that stands in a slot, are the rules with these
+	// selectors when there are several. The other fields but the subject mean
+	// nothing then.
+	peers *peers
+}
+
+// peers are several rules with the same selectors. Of those with a privilege
+// the one that ends last decides: while it lasts it bars, and when it has ended
+// so have the others. Readers look at latest alone, which does not change; bans
+// is the writers' and goes on from one peers to the next.
+type peers struct {
+	latest [2][privilegeCount]*ban // by state, enforced or shadow
+	bans   []*ban                  // by end, then id
+}
+
+// verdict is the enforced rule that bars an attempt and the shadow rule that
+// would; of several of a sort the one that ends last, and of those that end
+// together the one with the highest id.
+type verdict struct{ bars, shadow *ban }
+
+// judge looks up the rules that match a and take away the privilege at the time
+// at, in Unix milliseconds. It does not lock and does not allocate.
+func (x *ruleIndex) judge(a *subject, privilege Privileges, at int64) (v verdict) {
+	dir := x.dir.Load()
+	if dir == nil {
+		return v
+	}
+	// All first loads go out before any test of what they bring: the processor
+	// then waits for memory once and not seven times.
+	var (
+		probes [8]probe
+		n      int
+	)
+	h := x.hashes(a)
+	for m := x.kinds.Load() & subsets[a.kind&7]; m != 0; m &= m - 1 {
+		p := &probes[n&7]
+		p.kind = kind(bits.TrailingZeros32(m))
+		p.tag = x.tag(p.kind, &h)
+		p.segment = dir.segment(p.tag)
+		p.first = p.segment.tags[p.tag%segmentSlots].Load()
+		n++
+	}
+	for i := range n {
+		if p := &probes[i&7]; p.first != tagEmpty {
+			if b := p.segment.find(p.tag, p.kind, a); b != nil {
+				v.add(b, privilege, at)
+			}
+		}
+	}
+	return v
+}
+
+// probe is one lookup under way.
+type probe struct {
+	segment    *segment
+	tag, first uint32
+	kind       kind
+}
+
+// hashes are those of the three values a subject can have.
+type hashes struct{ cname, uid, ip uint64 }
+
+func (x *ruleIndex) hashes(s *subject) (h hashes) {
+	if s.kind&byCName != 0 {
+		h.cname = maphash.String(x.seed, s.cname)
+	}
+	if s.kind&byUID != 0 {
+		h.uid = fold(uint64(s.uid)^x.salt[0], x.salt[1])
+	}
+	if s.kind&byIP != 0 {
+		high, low := binary.LittleEndian.Uint64(s.ip[:8]), binary.LittleEndian.Uint64(s.ip[8:])
+		h.ip = fold(high^x.salt[1], low^x.salt[2])
+	}
+	return h
+}
+
+// tag joins the hashes that belong to the kind.
+func (x *ruleIndex) tag(k kind, h *hashes) uint32 {
+	sum := uint64(k) + h.cname&-uint64(k&1) + bits.RotateLeft64(h.uid&-uint64(k>>1&1), 21) + bits.RotateLeft64(h.ip&-uint64(k>>2&1), 42)
+	tag := uint32(fold(sum^x.salt[2], x.salt[3]) >> 32)
+	if tag <= tagDropped {
+		tag += tagDropped + 1
+	}
+	return tag
+}
+
+func (x *ruleIndex) tagOf(s *subject) uint32 {
+	h := x.hashes(s)
+	return x.tag(s.kind, &h)
+}
+
+// fold multiplies to 128 bits and folds them into 64.
+func fold(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
+}
+
+// add weighs one slot.
+func (v *verdict) add(b *ban, privilege Privileges, at int64) {
+	if b.peers != nil {
+		i := bits.TrailingZeros8(uint8(privilege)) % privilegeCount
+		v.weigh(b.peers.latest[gatehouse.Enforced][i], at)
+		v.weigh(b.peers.latest[gatehouse.Shadow][i], at)
+		return
+	}
+	if b.privileges&privilege != 0 && b.state != gatehouse.Off {
+		v.weigh(b, at)
+	}
+}
+
+func (v *verdict) weigh(b *ban, at int64) {
+	if b == nil || at >= b.until {
+		return
+	}
+	best := &v.bars
+	if b.state == gatehouse.Shadow {
+		best = &v.shadow
+	}
+	if *best == nil || (*best).before(b) {
+		*best = b
+	}
+}
+
+// put adds the ban, in place of old, the one with its id, unless nil. Both have
+// the same selectors: those of a rule never change.
+func (x *ruleIndex) put(b, old *ban) {
+	tag := x.tagOf(&b.subject)
+	if old == nil {
+		x.byKind[b.kind&7]++
+	}
+	dir := x.dir.Load()
+	if s, i := dir.slot(tag, &b.subject); s != nil {
+		s.bans[i].Store(s.bans[i].Load().with(b, old))
+		return
+	}
+	x.heads++
+	if grown := dir.insert(tag, b); grown != dir {
+		x.dir.Store(grown)
+	}
+	x.showKinds()
+}
+
+// drop removes the ban.
+func (x *ruleIndex) drop(b *ban) {
+	tag := x.tagOf(&b.subject)
+	dir := x.dir.Load()
+	s, i := dir.slot(tag, &b.subject)
+	if s == nil {
+		return
+	}
+	x.byKind[b.kind&7]--
+	if rest := s.bans[i].Load().with(nil, b); rest != nil {
+		s.bans[i].Store(rest)
+		return
+	}
+	s.remove(i)
+	x.heads--
+	if less := dir.shrunk(x.heads); less != dir {
+		x.dir.Store(less)
+	}
+	x.showKinds()
+}
+
+// showKinds tells readers which kinds are in use. A kind that is new is told of
+// when its first rule stands in the table; one that is gone, after its last.
+func (x *ruleIndex) showKinds() {
+	var inUse uint32
+	for k, n := range x.byKind {
+		if n > 0 {
+			inUse |= 1 << k
+		}
+	}
+	if x.kinds.Load() != inUse {
+		x.kinds.Store(inUse)
+	}
+}
+
+// about returns the rules about exactly s, by end. It is the writers'.
+func (x *ruleIndex) about(s *subject) []*ban {
+	if seg, i := x.dir.Load().slot(x.tagOf(s), s); seg != nil {
+		return seg.bans[i].Load().all()
+	}
+	return nil
+}
+
+// all returns the rules that stand in the slot of head.
+func (head *ban) all() []*ban {
+	if head.peers == nil {
+		return []*ban{head}
+	}
+	return head.peers.bans
+}
+
+// with returns the head of the slot when b, if any, has been added and old, if
+// any, taken away; nil when nothing is left. The usual case, a rule that ends
+// later than all before it, takes constant time.
+func (head *ban) with(b, old *ban) *ban {
+	bans := head.all()
+	if old != nil {
+		if i, found := slices.BinarySearchFunc(bans, old, compareBans); found {
+			bans = cut(bans, i)
+		}
+	}
+	if b != nil {
+		i, _ := slices.BinarySearchFunc(bans, b, compareBans)
+		bans = slices.Insert(bans, i, b)
+	}
+	switch len(bans) {
+	case 0:
+		return nil
+	case 1:
+		return bans[0]
+	}
+	next := &peers{bans: bans}
+	if p := head.peers; p != nil && (old == nil || !p.decides(old)) {
+		next.latest = p.latest
+		if b != nil {
+			next.note(b)
+		}
+	} else {
+		for _, b := range bans {
+			next.note(b)
+		}
+	}
+	return &ban{subject: head.subject, peers: next}
+}
+
+// decides reports whether b is the latest of one of its sorts.
+func (p *peers) decides(b *ban) bool {
+	for _, latest := range p.latest {
+		if slices.Contains(latest[:], b) {
+			return true
+		}
+	}
+	return false
+}
+
+// cut takes out element i; the first, which expires first, without a move.
+func cut(bans []*ban, i int) []*ban {
+	if i == 0 {
+		bans[0] = nil
+		return bans[1:]
+	}
+	return slices.Delete(bans, i, i+1)
+}
+
+// note makes b the latest of its sorts where it is.
+func (p *peers) note(b *ban) {
+	if b.state == gatehouse.Off {
+		return
+	}
+	for i := range privilegeCount {
+		if b.privileges&(1<<i) != 0 {
+			if l := &p.latest[b.state][i]; *l == nil || (*l).before(b) {
+				*l = b
+			}
+		}
+	}
+}
+
+// before orders bans by end, then id.
+func (b *ban) before(c *ban) bool {
+	return b.until < c.until || b.until == c.until && b.id < c.id
+}
+
+func compareBans(b, c *ban) int {
+	return cmp.Or(cmp.Compare(b.until, c.until), cmp.Compare(b.id, c.id))
+}
