@@ -1,0 +1,294 @@
+package vpc
+
+import (
+	"math"
+	"sync"
+)
+
+// leastConnections is nginx's least_conn: the member with the fewest requests
+// in flight per weight, and among equals the one that a smooth round robin
+// step among them takes.
+//
+// nginx looks at every member. Here members of equal weight form a class, and
+// a class is a heap by requests in flight, then by current value, then by
+// listed order; the first of each class are compared by cross multiplication.
+// A round robin step adds the same to all tied members of a class, which are
+// those with the class's lowest count, so it is added once, to the offset of
+// that count. A pick costs the number of different weights plus the logarithm
+// of the number of members.
+//
+// The heaps are shared by all picks under a lock held for that short time. A
+// change builds new ones aside and catches up and takes over under the lock.
+type leastConnections struct {
+	mu      *sync.Mutex // Channel.leastMu
+	closed  bool        // a later snapshot has taken over
+	members []*member
+	places  []place // by slot
+	fronts  []front
+	classes []class
+	tied    []int32 // scratch of choose
+}
+
+type place struct {
+	class, node int32 // class -1: not in this snapshot
+}
+
+// class holds the members of one weight.
+type class struct {
+	heap   []node
+	counts []count // by requests in flight
+}
+
+// count is what the members of a class with the same number of requests in
+// flight share.
+type count struct {
+	offset  int64 // added to the value of each
+	members int64
+}
+
+type node struct {
+	value  int64  // nginx's current_weight, less the offset of its count
+	active int32  // requests in flight
+	index  uint16 // in listed order
+	slot   uint16
+}
+
+// front is what is compared of a class: the head of its heap, and the count of
+// the head, whose offset is kept here while it is the head's.
+type front struct {
+	weight, active  int64
+	offset, members int64
+	value           int64 // of the head, without offset
+	index           int64
+}
+
+func (a node) before(b node) bool {
+	if a.active != b.active {
+		return a.active < b.active
+	}
+	if a.value != b.value {
+		return a.value > b.value
+	}
+	return a.index < b.index
+}
+
+// countedByLeast stands in a lease for the count that is guarded by
+// Channel.leastMu.
+var countedByLeast counter
+
+func newLeastConnections(mu *sync.Mutex, members []*member, weights []int64, slots int) *leastConnections {
+	lc := &leastConnections{mu: mu, members: members, places: make([]place, slots)}
+	active := make([]int32, len(members))
+	mu.Lock()
+	for i, m := range members {
+		active[i] = int32(*m.least)
+	}
+	mu.Unlock()
+	for i := range lc.places {
+		lc.places[i].class = -1
+	}
+	byWeight := make(map[int64]int32)
+	for i, m := range members {
+		w := weights[i]
+		k, ok := byWeight[w]
+		if !ok {
+			k = int32(len(lc.classes))
+			byWeight[w] = k
+			lc.classes = append(lc.classes, class{})
+			lc.fronts = append(lc.fronts, front{weight: w})
+		}
+		c := &lc.classes[k]
+		n := node{value: m.cur, active: active[i], index: uint16(i), slot: m.slot}
+		lc.places[m.slot] = place{class: k, node: int32(len(c.heap))}
+		c.heap = append(c.heap, n)
+		c.enter(n.active)
+	}
+	for k := range lc.classes {
+		c := &lc.classes[k]
+		for i := len(c.heap) / 4; i >= 0; i-- {
+			lc.down(c, i)
+		}
+		c.show(&lc.fronts[k])
+	}
+	lc.tied = make([]int32, len(lc.classes))
+	return lc
+}
+
+// enter makes room for a member with active requests.
+func (c *class) enter(active int32) *count {
+	if more := int(active) + 1 - len(c.counts); more > 0 {
+		c.counts = append(c.counts, make([]count, more)...)
+	}
+	at := &c.counts[active]
+	at.members++
+	return at
+}
+
+// show copies the head of the heap to the front.
+func (c *class) show(f *front) {
+	n := c.heap[0]
+	at := c.counts[n.active]
+	f.active, f.value, f.index = int64(n.active), n.value, int64(n.index)
+	f.offset, f.members = at.offset, at.members
+}
+
+// choose finds the class whose head's turn it is, and the sum of the tied
+// weights, 0 when there is no tie. With step it also makes the round robin
+// step, short of taking that sum from the winner.
+func (lc *leastConnections) choose(step bool) (winner int32, total int64) {
+	tied := lc.tied[:1]
+	tied[0] = 0
+	active, weight := lc.fronts[0].active, lc.fronts[0].weight
+	for k := 1; k < len(lc.fronts); k++ {
+		f := &lc.fronts[k]
+		mine, its := f.active*weight, active*f.weight
+		if mine > its {
+			continue
+		}
+		if mine < its {
+			active, weight = f.active, f.weight
+			tied = tied[:0]
+		}
+		tied = append(tied, int32(k))
+	}
+	winner = tied[0]
+	if len(tied) == 1 && lc.fronts[winner].members == 1 {
+		return winner, 0
+	}
+	best, index := int64(math.MinInt64), int64(0)
+	for _, k := range tied {
+		f := &lc.fronts[k]
+		total += f.weight * f.members
+		offset := f.offset + f.weight
+		if step {
+			f.offset = offset
+		}
+		if value := f.value + offset; value > best || value == best && f.index < index {
+			winner, best, index = k, value, f.index
+		}
+	}
+	return winner, total
+}
+
+func (lc *leastConnections) pick(t *table, _ string) (*member, *counter) {
+	lc.mu.Lock()
+	if lc.closed {
+		lc.mu.Unlock()
+		return nil, nil
+	}
+	k, total := lc.choose(true)
+	n := lc.classes[k].heap[0]
+	active := &t.blocks[n.slot>>blockBits].least[n.slot%blockSize]
+	*active++
+	lc.move(k, 0, int32(*active), -total)
+	lc.mu.Unlock()
+	return t.members[n.slot], &countedByLeast
+}
+
+func (lc *leastConnections) peek(t *table, _ string) *member {
+	lc.mu.Lock()
+	defer lc.mu.Unlock()
+	k, _ := lc.choose(false)
+	return t.members[lc.classes[k].heap[0].slot]
+}
+
+// release tells that a request of m has ended. The caller holds the lock.
+func (lc *leastConnections) release(t *table, m *member) {
+	// The slot may have gone to another member, or lie beyond this snapshot.
+	if int(m.slot) < len(lc.places) && t.members[m.slot] == m {
+		if at := lc.places[m.slot]; at.class >= 0 {
+			lc.move(at.class, int(at.node), int32(*m.least), 0)
+		}
+	}
+}
+
+// move gives the member at node i of class k another number of requests in
+// flight and adds to its value.
+func (lc *leastConnections) move(k int32, i int, active int32, add int64) {
+	c, f := &lc.classes[k], &lc.fronts[k]
+	c.counts[f.active].offset = f.offset
+	n := &c.heap[i]
+	left := &c.counts[n.active]
+	value := n.value + left.offset + add
+	if left.members--; left.members == 0 {
+		left.offset = 0
+	}
+	n.value = value - c.enter(active).offset
+	n.active = active
+	if i == 0 || !lc.up(c, i) {
+		lc.down(c, i)
+	}
+	c.show(f)
+}
+
+// The heaps have four children a node: half the levels of a binary heap, and
+// four nodes of 16 bytes lie in one cache line.
+
+func (lc *leastConnections) up(c *class, i int) bool {
+	n, from := c.heap[i], i
+	for i > 0 {
+		parent := (i - 1) / 4
+		if !n.before(c.heap[parent]) {
+			break
+		}
+		lc.put(c, i, c.heap[parent])
+		i = parent
+	}
+	if i == from {
+		return false
+	}
+	lc.put(c, i, n)
+	return true
+}
+
+func (lc *leastConnections) down(c *class, i int) {
+	n, from := c.heap[i], i
+	for {
+		first := 4*i + 1
+		if first >= len(c.heap) {
+			break
+		}
+		least := first
+		for child := first + 1; child < min(first+4, len(c.heap)); child++ {
+			if c.heap[child].before(c.heap[least]) {
+				least = child
+			}
+		}
+		if !c.heap[least].before(n) {
+			break
+		}
+		lc.put(c, i, c.heap[least])
+		i = least
+	}
+	if i != from {
+		lc.put(c, i, n)
+	}
+}
+
+func (lc *leastConnections) put(c *class, i int, n node) {
+	c.heap[i] = n
+	lc.places[n.slot].node = int32(i)
+}
+
+func (lc *leastConnections) save() {
+	lc.mu.Lock()
+	defer lc.mu.Unlock()
+	for k := range lc.classes {
+		c, f := &lc.classes[k], &lc.fronts[k]
+		c.counts[f.active].offset = f.offset
+		for _, n := range c.heap {
+			lc.members[n.index].cur = n.value + c.counts[n.active].offset
+		}
+	}
+}
+
+// catchUp takes in the requests that came and went while lc was built. The
+// caller holds the lock until lc is what picks see.
+func (lc *leastConnections) catchUp() {
+	for _, m := range lc.members {
+		at := lc.places[m.slot]
+		if active := int32(*m.least); active != lc.classes[at.class].heap[at.node].active {
+			lc.move(at.class, int(at.node), active, 0)
+		}
+	}
+}
