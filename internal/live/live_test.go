@@ -180,7 +180,7 @@ func TestFollowBuildsFromWhatTheStoreHolds(t *testing.T) {
 func TestUpdateIsLiveWhenItReturns(t *testing.T) {
 	store := memory.New(memory.Config{})
 	f := follow(t, store, config())
-	for i := range 200 {
+	for i := range 20_000 {
 		key, value := "x/"+strconv.Itoa(i%7), strconv.Itoa(i)
 		position := mustUpdate(t, f, put(key, value))
 		if got := f.State().values[key]; got != value {
@@ -485,6 +485,33 @@ func TestWatchThatNeverWorksDoesNotSpin(t *testing.T) {
 		mustUpdate(t, f, put("x/a", "1"))
 		if got := f.State().values["x/a"]; got != "1" {
 			t.Errorf("x/a = %q", got)
+		}
+		f.Close()
+	})
+}
+
+// What has worked is taken up again at once, however long the last loss was.
+func TestPausesStartAnewAfterProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty(memory.New(memory.Config{}))
+		c := config()
+		c.MinPause, c.MaxPause = time.Second, time.Hour
+		f, err := live.Follow(t.Context(), store, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.set(errLost, nil)
+		store.drop()
+		time.Sleep(30 * time.Minute)
+		store.set(nil, nil)
+		time.Sleep(2 * time.Hour)
+		mustUpdate(t, f, put("x/a", "1"))
+		start := time.Now()
+		store.drop()
+		synctest.Wait()
+		mustUpdate(t, f, put("x/a", "2"))
+		if waited := time.Since(start); waited > 0 {
+			t.Errorf("waited %v", waited)
 		}
 		f.Close()
 	})

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -131,6 +132,9 @@ func TestQueries(t *testing.T) {
 func TestQueryIsAValue(t *testing.T) {
 	h, _ := crowd(t)
 	base := h.apps.All().Where(func(a *app) bool { return a.ID > 2 })
+	for range 2 { // more than a slice's first capacities
+		base = base.Where(func(*app) bool { return true })
+	}
 	low := base.Where(func(a *app) bool { return a.ID < 5 })
 	high := base.Where(func(a *app) bool { return a.ID > 10 })
 	_ = base.Desc()
@@ -145,6 +149,22 @@ func TestQueryIsAValue(t *testing.T) {
 			}
 		}
 		return nil
+	})
+}
+
+func TestSortIsStableInLongLists(t *testing.T) {
+	h := newHouse(t)
+	h.update(t, func(w storage.Writer) error {
+		for i := range int64(200) {
+			if err := h.apps.Insert(w, app{ID: i}); err != nil {
+				return err
+			}
+		}
+		rows, err := h.apps.All().Desc().Sort(func(a, b *app) int { return int(a.ID%3 - b.ID%3) }).Slice(w)
+		if !slices.IsSortedFunc(rows, func(a, b app) int { return cmp.Or(int(a.ID%3-b.ID%3), int(b.ID-a.ID)) }) {
+			t.Errorf("rows = %v", ids(rows))
+		}
+		return err
 	})
 }
 
