@@ -357,12 +357,14 @@ var logging = []check[storage.Log]{
 		var kept []storage.Entry
 		var next storage.Offset = 1
 		var last time.Time // never falls
-		for range 200 {
+		for step := range 200 {
+			// About a second a step, and some times earlier than those before.
+			now := func() time.Time { return after(time.Duration(step+rnd.IntN(9)) * time.Second) }
 			switch rnd.IntN(5) {
 			case 0, 1:
 				var batch []storage.Entry
 				for range rnd.IntN(4) {
-					batch = append(batch, entry(after(time.Duration(rnd.IntN(60))*time.Second), fmt.Sprint(rnd.IntN(1000))))
+					batch = append(batch, entry(now(), fmt.Sprint(rnd.IntN(1000))))
 				}
 				wantAppended(t, s, "a", next, batch...)
 				for _, e := range batch {
@@ -372,24 +374,27 @@ var logging = []check[storage.Log]{
 					next, last, kept = next+1, e.Time, append(kept, e)
 				}
 			case 2:
-				if rnd.IntN(4) == 0 {
-					before := next - storage.Offset(rnd.IntN(len(kept)+1))
+				if rnd.IntN(3) == 0 {
+					before := next - storage.Offset(rnd.IntN(2)*rnd.IntN(len(kept)+1))
 					trim(t, s, "a", before)
 					kept = slices.DeleteFunc(kept, func(e storage.Entry) bool { return e.Offset < before })
 				}
 			case 3:
-				at := after(time.Duration(rnd.IntN(62)) * time.Second)
+				at := now()
+				if len(kept) > 0 && rnd.IntN(2) == 0 {
+					at = kept[rnd.IntN(len(kept))].Time
+				}
 				want := next
 				if i := slices.IndexFunc(kept, func(e storage.Entry) bool { return !e.Time.Before(at) }); i >= 0 {
 					want = kept[i].Offset
 				}
 				wantSeek(t, s, "a", at, want)
 			default:
-				from := next - storage.Offset(len(kept)) + storage.Offset(rnd.IntN(len(kept)+2))
+				from := next - storage.Offset(len(kept)) + storage.Offset(rnd.IntN(2)*rnd.IntN(len(kept)+2))
 				want := slices.DeleteFunc(slices.Clone(kept), func(e storage.Entry) bool { return e.Offset < from })
 				wantEntries(t, read(t, s, "a", from), want)
-				wantBounds(t, s, "a", next-storage.Offset(len(kept)), next)
 			}
+			wantBounds(t, s, "a", next-storage.Offset(len(kept)), next)
 		}
 	}},
 }
