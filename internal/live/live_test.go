@@ -500,6 +500,7 @@ func TestPausesStartAnewAfterProgress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // it watches
 		store.set(errLost, nil)
 		store.drop()
 		time.Sleep(30 * time.Minute)
@@ -556,9 +557,13 @@ func TestCloseWhileTheStoreIsAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // it watches
 		store.set(errLost, errLost)
 		store.drop()
 		time.Sleep(time.Minute)
+		if !errors.Is(f.Err(), errLost) {
+			t.Errorf("Err = %v, want %v", f.Err(), errLost)
+		}
 		f.Close()
 		if !errors.Is(f.Err(), live.ErrClosed) {
 			t.Errorf("Err = %v, want ErrClosed", f.Err())
