@@ -3,6 +3,8 @@ package agora
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-go/gatehouse/agora/token"
 )
 
 // TokenVerifier checks the dynamic key with which a user enters a channel of a
@@ -32,6 +34,22 @@ func (c TokenClaim) String() string {
 
 // GoString leaves them out, too.
 func (c TokenClaim) GoString() string { return "agora.TokenClaim{" + c.String() + "}" }
+
+// DynamicKeys verifies the tokens that the vendor's builders make, of versions
+// 006 and 007, for the privilege to join. It is what a system uses when its
+// config names no other.
+type DynamicKeys struct{}
+
+// VerifyToken implements [TokenVerifier].
+func (DynamicKeys) VerifyToken(c TokenClaim) error {
+	return token.Verify(c.Token, token.Request{
+		AppID:       string(c.AppID),
+		Certificate: c.Certificate,
+		Channel:     c.CName,
+		UID:         uint32(c.UID),
+		Privilege:   token.JoinChannel,
+	}, c.Now)
+}
 
 // EnableSignKey turns a project's certificate on or off (POST signkey). Turned
 // on, joins need a token. The document is silent on the rest: the first time a

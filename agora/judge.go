@@ -145,7 +145,7 @@ func (s *System) judgeToken(a *app, d Decision, r *JoinRequest, chosen bool, now
 	if chosen {
 		claim.UID = 0
 	}
-	if r.Token == "" || s.config.Verifier == nil || s.config.Verifier.VerifyToken(claim) != nil {
+	if r.Token == "" || s.config.Verifier.VerifyToken(claim) != nil {
 		d.Allowed, d.Reason = false, InvalidToken
 	}
 	return d

@@ -10,15 +10,30 @@ import (
 
 // Limits are how often an account may make one call, each call and method
 // counted by itself. The documents name the status 429 and no numbers; the
-// vendor's later pages do, see [VendorLimits]. The zero value limits nothing.
+// vendor's later pages do, see [VendorLimits]. A number of 0 is the vendor's, a
+// negative one is no limit.
 type Limits struct {
-	Queries float64 // a second, of each query of channels; 0 is no limit
-	Others  float64 // a second, of each other call; 0 is no limit
+	Queries float64 // a second, of each query of channels
+	Others  float64 // a second, of each other call
 }
 
 // VendorLimits are those of the vendor's service: 20 a second for each query of
 // channels, 10 for each other call.
 func VendorLimits() Limits { return Limits{Queries: 20, Others: 10} }
+
+// NoLimits never refuses.
+func NoLimits() Limits { return Limits{Queries: -1, Others: -1} }
+
+func (l Limits) orVendor() Limits {
+	vendor := VendorLimits()
+	if l.Queries == 0 {
+		l.Queries = vendor.Queries
+	}
+	if l.Others == 0 {
+		l.Others = vendor.Others
+	}
+	return l
+}
 
 // limiter counts the calls of [Account.Allow]. A bucket that has filled up again
 // says nothing and is forgotten when their number has doubled.
@@ -38,15 +53,14 @@ const limitSweep = 1024
 // Allow counts one call of the account and refuses it when there were too many:
 // a surface asks before it does anything, so that a refused call changes
 // nothing. The call is its method and route, as in "POST /kicking-rule/"; those
-// that begin with "GET /channel/" count as queries. With no [Config] Limits it
-// always allows.
+// that begin with "GET /channel/" count as queries.
 func (a *Account) Allow(call string) error {
 	l := &a.sys.limiter
 	perSecond := l.limits.Others
 	if strings.HasPrefix(call, "GET /channel/") {
 		perSecond = l.limits.Queries
 	}
-	if perSecond <= 0 || l.take(limitKey{a.id, call}, perSecond, a.sys.now()) {
+	if perSecond < 0 || l.take(limitKey{a.id, call}, perSecond, a.sys.now()) {
 		return nil
 	}
 	return newError(TooManyRequests, "Too many requests", "", "")

@@ -20,10 +20,11 @@ type Config struct {
 	// and must be safe for concurrent use.
 	Clock func() time.Time
 	// Verifier checks the tokens of joins while a project's certificate is on.
-	// Nil refuses every token.
+	// Nil is [DynamicKeys], the vendor's own.
 	Verifier TokenVerifier
-	// Limits are how often an account may make a call, see [Account.Allow].
-	// The zero value limits nothing.
+	// Limits are how often an account may make a call, for surfaces that ask
+	// [Account.Allow]; calls in process are not counted. The zero value is
+	// [VendorLimits].
 	Limits Limits
 	// ProjectQuota is how many projects an account may have; 0 is no limit.
 	ProjectQuota int
@@ -62,6 +63,9 @@ func New(store storage.Store, c Config) (*System, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Verifier == nil {
+		c.Verifier = DynamicKeys{}
+	}
 	if c.UsageRange <= 0 {
 		c.UsageRange = defaultUsageRange
 	}
@@ -73,7 +77,7 @@ func New(store storage.Store, c Config) (*System, error) {
 	}
 	s := &System{
 		store: store, config: c, logger: c.Logger, tables: newTables(),
-		limiter:   limiter{limits: c.Limits},
+		limiter:   limiter{limits: c.Limits.orVendor()},
 		presences: map[AppID]*presence{},
 	}
 	s.events.most = c.EventBuffer
