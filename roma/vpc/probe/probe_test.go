@@ -64,11 +64,8 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 func accept(c net.Conn) { c.Close() }
 
 // serveHTTP answers one connection with h.
-func serveHTTP(h http.HandlerFunc, config *tls.Config) func(net.Conn) {
+func serveHTTP(h http.HandlerFunc) func(net.Conn) {
 	return func(c net.Conn) {
-		if config != nil {
-			c = tls.Server(c, config)
-		}
 		l := &oneConn{conn: c, closed: make(chan struct{})}
 		server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
 		server.Serve(l)

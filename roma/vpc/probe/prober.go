@@ -66,6 +66,7 @@ func NewProber(check vpc.Check, config *tls.Config, dial Dialer) (*Prober, error
 		Transport: &http.Transport{
 			DialContext:            dial,
 			TLSClientConfig:        config,
+			TLSHandshakeTimeout:    check.Timeout,
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,

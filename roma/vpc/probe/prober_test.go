@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -67,7 +68,7 @@ func TestProbeHTTP(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n := newNetwork()
-			n.listen("member.test:8080", serveHTTP(tt.serve, nil))
+			n.listen("member.test:8080", serveHTTP(tt.serve))
 			tt.check.Protocol = vpc.HTTP
 			if tt.check.Path == "" {
 				tt.check.Path = "/"
@@ -146,23 +147,27 @@ func TestProbeHTTPS(t *testing.T) {
 			}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			// In a bubble, since TLS takes its time to part on an unbuffered pipe.
-			synctest.Test(t, func(t *testing.T) {
-				var p parties
-				p.server, p.servers = certify(t, "member.test")
-				p.client, p.clients = certify(t, "gateway.test")
-				p.stranger, _ = certify(t, "gateway.test")
-				n := newNetwork()
-				n.listen("member.test:8080", serveHTTP(answer(200), tt.server(p)))
-				tt.check.Protocol, tt.check.Path = vpc.HTTPS, "/"
-				prober, err := NewProber(tt.check, tt.config(p), n.dial)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := prober.Probe(t.Context(), member); (err == nil) != tt.well {
-					t.Errorf("probe = %v, want well: %v", err, tt.well)
-				}
-			})
+			var p parties
+			p.server, p.servers = certify(t, "member.test")
+			p.client, p.clients = certify(t, "gateway.test")
+			p.stranger, _ = certify(t, "gateway.test")
+			// TLS needs a connection that buffers, which net.Pipe does not.
+			server := httptest.NewUnstartedServer(answer(200))
+			server.TLS = tt.server(p)
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.StartTLS()
+			defer server.Close()
+			dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+			}
+			tt.check.Protocol, tt.check.Path = vpc.HTTPS, "/"
+			prober, err := NewProber(tt.check, tt.config(p), dial)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := prober.Probe(t.Context(), member); (err == nil) != tt.well {
+				t.Errorf("probe = %v, want well: %v", err, tt.well)
+			}
 		})
 	}
 }
