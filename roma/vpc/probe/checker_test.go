@@ -123,12 +123,13 @@ func TestCheckerFollowsTheMembers(t *testing.T) {
 func TestCheckerProbesAMemberThatLeftAndCameBackOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
-		n.listen("member.test:8080", func(c net.Conn) {
-			time.Sleep(time.Second)
-			c.Close()
-		})
+		n.listen("member.test:8080", accept)
+		slow := func(ctx context.Context, network, address string) (net.Conn, error) {
+			time.Sleep(time.Second) // so that it leaves and comes back meanwhile
+			return n.dial(ctx, network, address)
+		}
 		ch := newChannel(t, member)
-		start(t, ch, Config{Check: everyFive, Dial: n.dial})
+		start(t, ch, Config{Check: everyFive, Dial: slow})
 		for range 20 {
 			time.Sleep(1100 * time.Millisecond)
 			if err := ch.Remove(time.Now(), member.Address()); err != nil {
