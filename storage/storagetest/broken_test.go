@@ -187,23 +187,3 @@ func bendWatch(fn func(commits []storage.Commit) []storage.Commit) func() storag
 		}
 	})
 }
-
-// careless is a store that does not look at contexts. A Watch would never end,
-// so that it does heed.
-type careless struct{ *naive }
-
-func (c careless) View(ctx context.Context, fn func(storage.Reader) error) error {
-	return c.naive.View(context.WithoutCancel(ctx), fn)
-}
-func (c careless) Update(ctx context.Context, fn func(storage.Writer) error) (storage.Position, error) {
-	return c.naive.Update(context.WithoutCancel(ctx), fn)
-}
-func (c careless) Append(ctx context.Context, topic string, entries ...storage.Entry) (storage.Offset, error) {
-	return c.naive.Append(context.WithoutCancel(ctx), topic, entries...)
-}
-func (c careless) Read(ctx context.Context, topic string, from storage.Offset) iter.Seq2[storage.Entry, error] {
-	return c.naive.Read(context.WithoutCancel(ctx), topic, from)
-}
-func (c careless) Take(ctx context.Context, at time.Time, counters ...storage.Counter) (storage.Taken, error) {
-	return c.naive.Take(context.WithoutCancel(ctx), at, counters...)
-}

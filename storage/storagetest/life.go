@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -417,6 +418,26 @@ var storeLife = []check[storage.Store]{
 			}
 		}
 		<-closed
+	}},
+	{"Close beside calls", "Every method is safe for concurrent use, Close too: a call is done whole or returns ErrClosed.", func(t *trial[storage.Store]) {
+		s := t.open()
+		var callers sync.WaitGroup
+		for _, of := range []calls{recordsCalls(s), logCalls(s), countersCalls(s)} {
+			delete(of, "Watch") // walks are alone only when there is an error
+			delete(of, "Read")
+			for name, call := range of {
+				callers.Go(func() {
+					var err error
+					for err == nil {
+						err = call(t.Context())
+					}
+					wantErr(t, name+" beside Close", err, storage.ErrClosed)
+				})
+			}
+		}
+		pause(nil)
+		closes(t, s)
+		callers.Wait()
 	}},
 	{"the ports are apart", "A store is three ports: a key of Records, a topic and a key of Counters with one name are three things.", func(t *trial[storage.Store]) {
 		s := t.open()
