@@ -3,8 +3,10 @@ package agora
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +62,27 @@ type Event struct {
 	Until      time.Time // end of the rule, for created and updated
 
 	Reason Reason // of Kicked
+}
+
+// String says the event in a line, as in `2026-01-02T15:04:05.000Z kicked cname
+// "lobby" uid 7 ip 192.0.2.1 by rule 3: BANNED_BY_SERVER`.
+func (e Event) String() string {
+	var b strings.Builder
+	b.WriteString(e.Time.UTC().Format(TimeLayout) + " " + string(e.Kind))
+	who := Selectors{CName: e.CName, UID: e.UID, IP: e.IP}.String()
+	switch {
+	case strings.HasPrefix(string(e.Kind), "rule_"):
+		fmt.Fprintf(&b, " %d (%s)", e.Rule, who)
+	case who != "":
+		b.WriteString(" " + who)
+		if e.Rule != 0 {
+			fmt.Fprintf(&b, " by rule %d", e.Rule)
+		}
+	}
+	if e.Reason != "" {
+		b.WriteString(": " + string(e.Reason))
+	}
+	return b.String()
 }
 
 // ErrLagged is the last thing that [System.Events] yields to a reader that is
