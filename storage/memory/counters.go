@@ -50,6 +50,16 @@ type counters struct {
 	shards [counterShards]counterShard
 }
 
+// free forgets all counters.
+func (c *counters) free() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.index, s.list, s.hand, s.peak = nil, nil, 0, 0
+		s.mu.Unlock()
+	}
+}
+
 type counterShard struct {
 	mu    sync.Mutex
 	index map[string]int // the place of a key in list

@@ -6,10 +6,13 @@
 //	_, err := store.Update(ctx, func(tx storage.Writer) error {
 //		return tx.Put("project|1", "first")
 //	})
-//	...
-//	err = store.View(ctx, func(tx storage.Reader) error {
+//	if err != nil {
+//		return err
+//	}
+//	return store.View(ctx, func(tx storage.Reader) error {
 //		value, err := tx.Get("project|1")
-//		...
+//		fmt.Println(value)
+//		return err
 //	})
 //
 // # Records
@@ -20,11 +23,19 @@
 // waits for it, and it waits for none of them.
 //
 // One Update runs at a time. Its closure writes into a set of its own, which is
-// laid over the tree when the closure has returned nil. When no View is reading
-// the tree at that moment, a small set is written into it in place; otherwise
-// into a copy that shares with the tree all that did not change. A View that
-// arrives while a set is being written in place waits until it is, which takes
-// the time of some tree operations, at most [Config.InPlace] of them.
+// laid over the tree when the closure has returned nil. Up to 64 changes are
+// written into the tree in place when no View reads it at that moment; otherwise
+// they go into a copy that shares with the tree all that did not change, which
+// takes some times longer. So does each commit for a while after a View was met:
+// where Views come without a pause, Updates leave the tree to them. A View that
+// comes while changes are written in place waits until they are: for 64 writes
+// to a tree at most, never for a closure.
+//
+// # Watching
+//
+// The last commits are kept, within the bounds of [Config], and each watcher
+// reads them at its own pace. One that falls behind what is kept is told so with
+// [storage.ErrLagged]. Nothing is kept for a watcher alone.
 //
 // # What it leaves out
 //

@@ -87,6 +87,7 @@ func (s *Store) Close() error {
 	}
 	s.history.free()
 	s.log.free()
+	s.counters.free()
 	v.tree.Clear()
 	<-s.writer
 	close(s.freed)
