@@ -1,0 +1,127 @@
+package ratelimit
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash/maphash"
+	"net/netip"
+	"strconv"
+
+	"github.com/gatehouse-go/gatehouse"
+	"github.com/gatehouse-go/gatehouse/storage"
+)
+
+// MaxClaims is the most claims that one Take judges.
+const MaxClaims = 16
+
+// Claim is what one call asks of one rule: a cost from the counter of a key. It
+// is made by [Rule.For], [Rule.ForAddr] and [Rules.Claims]. The zero value is
+// no claim and is refused.
+type Claim struct {
+	rule   *Rule
+	within string // the API, when each has a counter of its own
+	key    string
+	addr   netip.Addr // instead of key, when valid
+	hash   uint64     // of all the above; 0 is that of no counter
+	cost   int64
+}
+
+// For is a claim of cost 1 from the rule's counter of a key: a user, an app, a
+// token, or "" where one counter is for all.
+func (r *Rule) For(key string) Claim { return r.claim("", key) }
+
+// ForAddr is a claim of cost 1 from the rule's counter of the prefix that the
+// address is in, by the widths of the limit. An IPv4 address mapped to IPv6 is
+// its IPv4 address, zones do not matter, and all invalid addresses are one.
+func (r *Rule) ForAddr(a netip.Addr) Claim { return r.claimAddr("", a) }
+
+// Costing is the claim with another cost; 0 looks and is never refused. A
+// negative cost is refused: see [Limiter.Refund].
+func (c Claim) Costing(cost int64) Claim {
+	c.cost = cost
+	return c
+}
+
+// Rule is the rule claimed from.
+func (c Claim) Rule() *Rule { return c.rule }
+
+func (r *Rule) claim(within, key string) Claim {
+	h := mix(r.seed, maphash.String(hashSeed, key))
+	return Claim{rule: r, within: within, key: key, hash: r.hash(h, within), cost: 1}
+}
+
+func (r *Rule) claimAddr(within string, a netip.Addr) Claim {
+	if !a.IsValid() {
+		return r.claim(within, "")
+	}
+	a = a.Unmap()
+	var h uint64
+	if a.Is4() {
+		width := r.limit.Widths.IPv4
+		if width == 0 {
+			width = 32
+		}
+		b := a.As4()
+		h = mix(r.seed, uint64(binary.BigEndian.Uint32(b[:]))&(^uint64(0)<<(32-width)))
+	} else {
+		width := r.limit.Widths.IPv6
+		if width == 0 {
+			width = 64
+		}
+		b := a.As16()
+		// One more step than for IPv4, so that the two never meet.
+		hi, lo := ^uint64(0), uint64(0)
+		if width <= 64 {
+			hi <<= 64 - width
+		} else {
+			lo = ^uint64(0) << (128 - width)
+		}
+		h = mix(r.seed, binary.BigEndian.Uint64(b[:8])&hi)
+		h = mix(h, binary.BigEndian.Uint64(b[8:])&lo)
+	}
+	return Claim{rule: r, within: within, addr: a, hash: r.hash(h, within), cost: 1}
+}
+
+func (r *Rule) hash(h uint64, within string) uint64 {
+	if within != "" {
+		h = mix(h, maphash.String(hashSeed, within))
+	}
+	return max(h, 1)
+}
+
+// ok reports whether the claim can be judged.
+func (c *Claim) ok() bool { return c.rule != nil && c.cost >= 0 && c.cost <= storage.MaxCount }
+
+// subject is what the claim counts by, for people.
+func (c *Claim) subject() string {
+	if c.addr.IsValid() {
+		return c.rule.limit.Widths.Key(c.addr).String()
+	}
+	return c.key
+}
+
+// counter is the claim as one of shared counters. Lengths before the parts keep
+// "a|b" of "c" and "a" of "b|c" apart.
+func (c *Claim) counter(prefix string) storage.Counter {
+	l := &c.rule.limit
+	key := prefix
+	for _, part := range [...]string{l.ID, c.within, c.subject()} {
+		key += strconv.Itoa(len(part)) + ":" + part + "|"
+	}
+	key += c.rule.scope.String()
+	if c.addr.IsValid() {
+		key += "|addr"
+	}
+	if len(key) > storage.MaxKey {
+		sum := sha256.Sum256([]byte(key))
+		key = prefix + hex.EncodeToString(sum[:])
+	}
+	return storage.Counter{
+		Key: key, Kind: l.Kind, Limit: l.Max, Burst: l.Burst, Period: l.Period, Anchor: l.Anchor,
+		Cost: c.cost, CountRefused: l.CountRefused,
+	}
+}
+
+// judged reports whether the claim counts.
+func (c *Claim) judged() bool { return c.rule.limit.State != gatehouse.Off }

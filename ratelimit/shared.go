@@ -1,0 +1,184 @@
+package ratelimit
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-go/gatehouse"
+	"github.com/gatehouse-go/gatehouse/storage"
+)
+
+// Shared judges by counters that several nodes share, with the decisions that a
+// [Limiter] would give for all of them together. It asks the store for every
+// call that it judges, so a Limiter is the faster by the way to the store and
+// back, and the choice wherever each node may have limits of its own.
+//
+// It is safe for concurrent use. Limits count together when their IDs do, so
+// systems on one store use different prefixes.
+type Shared struct {
+	// Counters is where the counts are.
+	Counters storage.Counters
+	// Prefix goes before the key of every counter.
+	Prefix string
+	// PassWhenDown lets calls through while the store cannot be asked.
+	// Otherwise they are refused. The decision says which happened.
+	PassWhenDown bool
+}
+
+// Take judges the claims as [Limiter.Take] does. A zero now is the store's own
+// clock, the one all nodes share.
+//
+// The decision stands whatever the error: an error is why the store could not
+// be asked, and the outcome then StoreDown. Enforced limits count as one; each
+// shadow limit is asked on its own afterwards, so it cannot refuse the others,
+// and the failure of asking it is not reported.
+func (s Shared) Take(ctx context.Context, now time.Time, claims ...Claim) (Decision, error) {
+	return s.TakeEach(ctx, now, nil, claims...)
+}
+
+// TakeEach is Take that also writes the standing of each claim's limit, as
+// [Limiter.TakeEach] does.
+func (s Shared) TakeEach(ctx context.Context, now time.Time, each []Standing, claims ...Claim) (Decision, error) {
+	return s.run(ctx, now, claims, taking, each)
+}
+
+// Peek is what Take would answer, but with the standings as they are, and
+// counts nothing.
+func (s Shared) Peek(ctx context.Context, now time.Time, claims ...Claim) (Decision, error) {
+	return s.run(ctx, now, claims, peeking, nil)
+}
+
+// Release gives back what the claims of Held limits hold, as [Limiter.Release]
+// does.
+func (s Shared) Release(ctx context.Context, now time.Time, claims ...Claim) error {
+	return s.give(ctx, now, claims, true)
+}
+
+// Refund gives back what all the claims have counted, as [Limiter.Refund] does.
+func (s Shared) Refund(ctx context.Context, now time.Time, claims ...Claim) error {
+	return s.give(ctx, now, claims, false)
+}
+
+func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do action, each []Standing) (Decision, error) {
+	if len(claims) > MaxClaims {
+		return Decision{}, nil
+	}
+	var counters []storage.Counter
+	var enforced, shadow []int // places in claims
+	for i := range claims {
+		c := &claims[i]
+		if !c.ok() {
+			return Decision{}, nil
+		}
+		for j := range i {
+			if claims[j].judged() && c.judged() && claims[j].hash == c.hash {
+				return Decision{}, nil
+			}
+		}
+		switch c.rule.limit.State {
+		case gatehouse.Enforced:
+			enforced = append(enforced, i)
+			counter := c.counter(s.Prefix)
+			if do == peeking {
+				counter.Cost = 0
+			}
+			counters = append(counters, counter)
+		case gatehouse.Shadow:
+			shadow = append(shadow, i)
+		default:
+			if i < len(each) {
+				each[i] = c.standing(storage.Count{}, now)
+				each[i].Max, each[i].Left = 0, 0
+			}
+		}
+	}
+	if len(enforced)+len(shadow) == 0 {
+		return Decision{Allowed: true, Outcome: NoLimit}, nil
+	}
+	taken := storage.Taken{OK: true, At: now}
+	if len(counters) > 0 {
+		var err error
+		if taken, err = s.Counters.Take(ctx, now, counters...); err != nil {
+			return Decision{Allowed: s.PassWhenDown, Outcome: StoreDown}, err
+		}
+	}
+	if now.IsZero() {
+		now = taken.At
+	}
+	d := Decision{Allowed: true, Outcome: Within, Claim: -1}
+	note := func(i int, st Standing) {
+		if i < len(each) {
+			each[i] = st
+		}
+		if d.Claim < 0 || d.Allowed && (st.Left < d.Left || st.Left == d.Left && i < d.Claim) {
+			d.Claim, d.Standing = i, st
+		}
+	}
+	for n, i := range enforced {
+		st := claims[i].standing(taken.Counts[n], now)
+		// Who was refused tells what has no room; a count that refused calls
+		// add to would tell too much.
+		st.NoRoom = !taken.OK && n == taken.Refused
+		if do == peeking {
+			st.NoRoom = claims[i].cost > st.Left && claims[i].cost > 0
+		}
+		refuses := d.Allowed && st.NoRoom
+		note(i, st)
+		if refuses {
+			d.Allowed, d.Outcome, d.Claim, d.Standing = false, Exceeded, i, st
+		}
+	}
+	for _, i := range shadow {
+		c := claims[i].counter(s.Prefix)
+		if do == peeking || !d.Allowed && !c.CountRefused {
+			c.Cost = 0
+		}
+		tried, err := s.Counters.Take(ctx, now, c)
+		if err != nil {
+			continue
+		}
+		st := claims[i].standing(tried.Counts[0], now)
+		if st.NoRoom = !tried.OK || c.Cost == 0 && claims[i].cost > st.Left; st.NoRoom && d.Shadow == "" {
+			d.Shadow = st.Limit
+		}
+		note(i, st)
+	}
+	d.Claim = max(d.Claim, 0)
+	return d, nil
+}
+
+// standing turns a count into how the limit stands. A Take that counted
+// nothing, to look, has no Retry of its own: it is what a full count has.
+func (c *Claim) standing(n storage.Count, now time.Time) Standing {
+	l := &c.rule.limit
+	s := Standing{
+		Limit: l.ID, Scope: c.rule.scope, Special: c.rule.special, Kind: l.Kind, State: l.State, Revision: l.Revision,
+		Max: c.rule.capacity(), Used: n.Used, Left: n.Left,
+		Reset: max(n.Reset.Sub(now.Truncate(time.Microsecond)), 0), Retry: max(n.Retry.Sub(now.Truncate(time.Microsecond)), 0),
+	}
+	if n.Reset.IsZero() {
+		s.Reset = 0
+	}
+	if n.Retry.IsZero() && c.cost > s.Max {
+		s.Retry = Never
+	}
+	return s
+}
+
+func (s Shared) give(ctx context.Context, now time.Time, claims []Claim, held bool) error {
+	var counters []storage.Counter
+	for i := range claims {
+		c := &claims[i]
+		if !c.ok() || !c.judged() || c.cost == 0 || held && c.rule.limit.Kind != Held {
+			continue
+		}
+		counter := c.counter(s.Prefix)
+		counter.Cost = -c.cost
+		counters = append(counters, counter)
+	}
+	if len(counters) == 0 {
+		return nil
+	}
+	_, err := s.Counters.Take(ctx, now, counters...)
+	return err
+}
