@@ -602,7 +602,7 @@ func (c *Channel) publishSaved() {
 	case TwoChoices:
 		s.picker = &twoChoices{members: chosen, weights: weights, draw: c.cfg.Rand, latency: s.decay > 0}
 	case Maglev:
-		s.picker = newMaglev(chosen, weights)
+		s.picker = newMaglev(chosen, weights, len(c.members))
 	}
 	s.plain = s.least == nil && s.passive == 0 && s.decay == 0
 	c.leastMu.Lock()

@@ -18,19 +18,26 @@ type maglev struct {
 	table []uint16 // slots of members
 }
 
-const (
-	// With 24 slots a member the largest share is 25/24 of the mean. A small
-	// set gets a larger table, as short claims disturb each other less.
-	maglevSlots   = 24
-	maglevMinimum = 65537
-)
+// maglevSizes are primes. A table has 24 entries a member or more, so the
+// largest share is 25/24 of the mean at most. The steps are wide because
+// another size is another table: when a channel grows past 2,730 or 10,922
+// members, or shrinks back, most keys move, once.
+var maglevSizes = [...]int{65_537, 262_147, 1_048_583}
 
-func newMaglev(members []*member, weights []int64) *maglev {
+// newMaglev makes the table for the eligible members of a channel of so many
+// altogether: one that goes down must not change the size.
+func newMaglev(members []*member, weights []int64, channel int) *maglev {
 	mg := &maglev{}
 	if len(members) == 0 {
 		return mg
 	}
-	size := nextPrime(max(maglevMinimum, maglevSlots*len(members)))
+	size := maglevSizes[len(maglevSizes)-1]
+	for _, s := range maglevSizes {
+		if s >= 24*channel {
+			size = s
+			break
+		}
+	}
 	mg.table = make([]uint16, size)
 
 	type claimant struct {
@@ -78,20 +85,6 @@ func newMaglev(members []*member, weights []int64) *maglev {
 			}
 		}
 	}
-}
-
-func nextPrime(n int) int {
-	prime := func(n int) bool {
-		for d := 3; d*d <= n; d += 2 {
-			if n%d == 0 {
-				return false
-			}
-		}
-		return true
-	}
-	for n |= 1; !prime(n); n += 2 {
-	}
-	return n
 }
 
 func (mg *maglev) pick(t *table, key string) (*member, *counter) {
