@@ -77,9 +77,9 @@ func ExampleStrategy() {
 		lease.Release(now, true)
 	}
 	// Output:
-	// /orders/1 a
-	// /orders/2 b
-	// /orders/1?page=2 a
+	// /orders/1 b
+	// /orders/2 c
+	// /orders/1?page=2 b
 }
 
 func ExampleChannel_Explain() {

@@ -239,7 +239,7 @@ func TestHashKeySpreads(t *testing.T) {
 	for length := range 25 {
 		for i := range length {
 			for _, c := range []byte{0, 1, 'a', 255} {
-				key := []byte(fmt.Sprintf("%0*d", length, 0))
+				key := fmt.Appendf(nil, "%0*d", length, 0)
 				key[i] = c
 				h := hashKey(string(key))
 				if was, ok := seen[h]; ok && was != string(key) {

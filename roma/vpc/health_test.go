@@ -1,6 +1,8 @@
 package vpc
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -8,14 +10,17 @@ import (
 func TestHealthVector(t *testing.T) {
 	h := Health{Normal: 2, Abnormal: 3}
 	var tr Tracker
-	flips := ""
+	var flips []string
 	for i, result := range "FFSFFF" + "SFSS" {
 		if tr.Record(at(time.Duration(i)*time.Second), result == 'S', h) {
-			flips += map[bool]string{true: "up", false: "down"}[tr.Up()] + string(rune('0'+(i+1)%10)) + " "
+			flips = append(flips, fmt.Sprintf("up=%v after %d", tr.Up(), i+1))
 		}
 	}
-	if want := "down6 up0 "; flips != want {
-		t.Errorf("flips %q, want %q: down after the 6th, up after the 10th", flips, want)
+	if want := []string{"up=false after 6", "up=true after 10"}; !slices.Equal(flips, want) {
+		t.Errorf("flips %v, want %v", flips, want)
+	}
+	if !tr.Since().Equal(at(9 * time.Second)) {
+		t.Errorf("up since %v, want the tenth result's time", tr.Since())
 	}
 }
 

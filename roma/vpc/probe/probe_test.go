@@ -66,7 +66,7 @@ func accept(c net.Conn) { c.Close() }
 // serveHTTP answers one connection with h.
 func serveHTTP(h http.HandlerFunc) func(net.Conn) {
 	return func(c net.Conn) {
-		l := &oneConn{conn: c, closed: make(chan struct{})}
+		l := &oneConn{conn: c}
 		server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
 		server.Serve(l)
 	}
@@ -74,9 +74,7 @@ func serveHTTP(h http.HandlerFunc) func(net.Conn) {
 
 // oneConn is a listener with a single connection.
 type oneConn struct {
-	conn   net.Conn
-	once   sync.Once
-	closed chan struct{}
+	conn net.Conn
 }
 
 func (l *oneConn) Accept() (net.Conn, error) {

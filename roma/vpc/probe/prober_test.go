@@ -48,9 +48,9 @@ func TestProbeHTTP(t *testing.T) {
 		{"another of the good codes", vpc.Check{Codes: vpc.MustParseCodes("200-299,404")}, answer(404), 0},
 		{"a bad code", vpc.Check{Codes: vpc.MustParseCodes("200-299,404")}, answer(503), 503},
 		{"a redirect is an answer and not followed", vpc.Check{Codes: vpc.MustParseCodes("302")},
-			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, 0},
+			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, 0},
 		{"a redirect is bad unless named", vpc.Check{Codes: vpc.MustParseCodes("200")},
-			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, 302},
+			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, 302},
 		{"GET by default, with path and query", vpc.Check{Codes: vpc.MustParseCodes("200"), Path: "/h?deep=1"},
 			func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != "GET" || r.RequestURI != "/h?deep=1" || r.Host != "member.test:8080" {
