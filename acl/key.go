@@ -106,12 +106,9 @@ func (k key6) with(depth int, b uint8) key6 {
 
 func (k key6) fill(depth int) key6 { return k.last(uint8(8 * depth)) }
 
-// last relies on a shift by 64 or more giving zero.
+// last does not branch: a shift by 64 or more gives zero.
 func (k key6) last(n uint8) key6 {
-	if n < 64 {
-		return key6{k.hi | ^uint64(0)>>n, ^uint64(0)}
-	}
-	return key6{k.hi, k.lo | ^uint64(0)>>(n-64)}
+	return key6{k.hi | ^uint64(0)>>n, k.lo | ^uint64(0)>>(max(n, 64)-64)}
 }
 
 // block returns the item of a length that holds k.

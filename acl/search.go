@@ -17,7 +17,10 @@ type (
 
 // window is how many segments are counted through at the end of a search. The
 // segments of a leaf are followed by as many that mean nothing.
-const window = 8
+const (
+	window  = 8
+	window6 = 4
+)
 
 // An index4 is the segments of an IPv4 leaf. Below the root the highest byte is
 // known and the table finds the second, so that a segment is one word, the lower
@@ -43,18 +46,18 @@ func (k key4) index(depth int, starts []key4, labels []uint16) index4 {
 	}
 	// At depth 1 the table is also what tells the second byte of a start.
 	if depth == 1 || depth == 2 && len(starts) > 4*window {
-		x.table = makeTable(len(starts), func(i int) uint8 { return starts[i].at(depth) })
+		x.table = makeTable(256, len(starts), func(i int) int { return int(starts[i].at(depth)) })
 	}
 	return x
 }
 
-// makeTable returns for each byte b the first of n segments whose byte is not
-// below b, and n at the end.
-func makeTable(n int, at func(i int) uint8) []uint16 {
-	table := make([]uint16, 257)
+// makeTable returns for each of some buckets the first of n segments, in order
+// of their bucket, that is not below, and n at the end.
+func makeTable(buckets, n int, bucket func(i int) int) []uint16 {
+	table := make([]uint16, buckets+1)
 	i := 0
 	for b := range table {
-		for i < n && int(at(i)) < b {
+		for i < n && bucket(i) < b {
 			i++
 		}
 		table[b] = uint16(i)
@@ -106,7 +109,7 @@ func (x *index4) label(k key4, shift int) uint16 {
 	w := (*[window]uint32)(x.segs[lo:])
 	above := above32(want, w[0]) | above32(want, w[1])<<1 | above32(want, w[2])<<2 | above32(want, w[3])<<3 |
 		above32(want, w[4])<<4 | above32(want, w[5])<<5 | above32(want, w[6])<<6 | above32(want, w[7])<<7
-	lo += bits.TrailingZeros64(above | 1<<n)
+	lo += bits.TrailingZeros64(above | 1<<(n&63))
 	if lo == 0 {
 		return none
 	}
@@ -178,33 +181,32 @@ func match4(n *node4, k key4) (best span[key4], found bool) {
 
 // An index6 is the segments of an IPv6 leaf: their starts in two halves, of
 // which the lower is left out when it is zero throughout, as in lists of
-// networks, and their labels.
+// networks, and their labels. The table finds a start by how far its upper half
+// is above the first, in steps that leave a segment or two to each.
 type index6 struct {
-	table  []uint16 // by the 8 bits of hi after those all starts share; nil for few
-	shift  uint8    // brings these bits down
-	hi, lo []uint64
+	table  []uint16 // by (hi - min) >> shift: the first segment not below
+	min    uint64   // the lowest hi
+	shift  uint8
+	hi     []uint64 // and as many as the window
 	labels []uint16
+	lo     []uint64
 }
 
 func (k key6) index(_ int, starts []key6, labels []uint16) index6 {
 	n := len(starts)
-	x := index6{hi: make([]uint64, n+window), labels: slices.Clone(labels)}
+	x := index6{min: starts[0].hi, hi: make([]uint64, n+window6), labels: slices.Clone(labels)}
 	for i, s := range starts {
 		x.hi[i] = s.hi
 		if s.lo != 0 && x.lo == nil {
-			x.lo = make([]uint64, n+window)
+			x.lo = make([]uint64, n)
 		}
 	}
-	for i := range x.lo[:min(n, len(x.lo))] {
+	for i := range x.lo {
 		x.lo[i] = starts[i].lo
 	}
-	if n <= window {
-		return x
-	}
-	if shared := bits.LeadingZeros64(x.hi[0] ^ x.hi[n-1]); shared <= 56 {
-		x.shift = uint8(56 - shared)
-		x.table = makeTable(n, func(i int) uint8 { return uint8(x.hi[i] >> x.shift) })
-	}
+	width := x.hi[n-1] - x.min
+	x.shift = uint8(max(0, bits.Len64(width)-bits.Len(uint(n))+1))
+	x.table = makeTable(int(width>>x.shift)+1, n, func(i int) int { return int((x.hi[i] - x.min) >> x.shift) })
 	return x
 }
 
@@ -221,45 +223,46 @@ func (x index6) starts(key6, int) []key6 {
 
 // label returns the label of the segment that holds k.
 func (x *index6) label(k key6) uint16 {
-	lo, n := 0, len(x.labels)
-	if x.table != nil {
-		if k.hi < x.hi[0] {
-			return none
-		}
-		if k.hi <= x.hi[n-1] {
-			b := int(uint8(k.hi >> (x.shift & 63)))
-			lo = int(x.table[b])
-			n = int(x.table[b+1]) - lo
-		} else {
-			lo, n = n, 0
-		}
-	}
-	if x.lo == nil {
-		for n > window {
-			half := n >> 1
-			if x.hi[lo+half-1] <= k.hi {
-				lo += half
-			}
-			n -= half
-		}
-		w := (*[window]uint64)(x.hi[lo:])
-		above := above64(k.hi, w[0]) | above64(k.hi, w[1])<<1 | above64(k.hi, w[2])<<2 | above64(k.hi, w[3])<<3 |
-			above64(k.hi, w[4])<<4 | above64(k.hi, w[5])<<5 | above64(k.hi, w[6])<<6 | above64(k.hi, w[7])<<7
-		lo += bits.TrailingZeros64(above | 1<<n)
-	} else {
-		for n > 0 {
-			half := (n + 1) >> 1
-			mid := lo + half - 1
-			if above128(k, x.hi[mid], x.lo[mid]) == 0 {
-				lo += half
-			}
-			n -= half
-		}
-	}
-	if lo == 0 {
+	if k.hi < x.min {
 		return none
 	}
-	return x.labels[lo-1]
+	b := min((k.hi-x.min)>>(x.shift&63), uint64(len(x.table)-2))
+	at := int(x.table[b])
+	n := int(x.table[b+1]) - at
+	for n > window6 {
+		half := n >> 1
+		if x.hi[at+half-1] <= k.hi {
+			at += half
+		}
+		n -= half
+	}
+	w := (*[window6]uint64)(x.hi[at:])
+	above := above64(k.hi, w[0]) | above64(k.hi, w[1])<<1 | above64(k.hi, w[2])<<2 | above64(k.hi, w[3])<<3
+	at += bits.TrailingZeros64(above | 1<<(n&63))
+	if at == 0 {
+		return none
+	}
+	if x.lo != nil && above128(k, x.hi[at-1], x.lo[at-1]) != 0 {
+		if at = x.within(k, at-1); at == 0 {
+			return none
+		}
+	}
+	return x.labels[at-1]
+}
+
+// within returns how many of the first n segments start at k or below, when
+// those that do not all share k's upper half.
+func (x *index6) within(k key6, n int) int {
+	at := 0
+	for n > 0 {
+		half := (n + 1) >> 1
+		mid := at + half - 1
+		if x.hi[mid] < k.hi || x.lo[mid] <= k.lo {
+			at += half
+		}
+		n -= half
+	}
+	return at
 }
 
 // above64 is 1 when start is above want, and 0 otherwise.
