@@ -374,7 +374,7 @@ var logging = []check[storage.Log]{
 					next, last, kept = next+1, e.Time, append(kept, e)
 				}
 			case 2:
-				if rnd.IntN(3) == 0 {
+				if rnd.IntN(2) == 0 {
 					before := next - storage.Offset(rnd.IntN(2)*rnd.IntN(len(kept)+1))
 					trim(t, s, "a", before)
 					kept = slices.DeleteFunc(kept, func(e storage.Entry) bool { return e.Offset < before })

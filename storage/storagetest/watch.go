@@ -178,6 +178,7 @@ var watching = []check[storage.Records]{
 	}},
 	{"a follower is never wrong", "From a snapshot's position Watch yields what leads to any later snapshot: no gap, no duplicate.", func(t *trial[storage.Records]) {
 		s := t.open()
+		put(t, s, "start", "")
 		ctx, stop := context.WithCancel(t.Context()) // of the writers, who go on while someone follows
 		defer stop()
 		seed := newRand(t).Uint64()
