@@ -69,7 +69,7 @@ func (e envelope) Failure(_ *http.Request, err error) surface.Reply {
 	case *agora.Error:
 		status, message = err.Status, err.Message
 		if err.Reason == agora.InvalidArgument && err.Param != "" {
-			message = fmt.Sprintf("%s, not %q", message, err.Value)
+			message = fmt.Sprintf("%s; got %q", message, err.Value)
 		}
 		if status == http.StatusUnauthorized {
 			header = http.Header{"Www-Authenticate": {`Basic realm="agora", charset="UTF-8"`}}

@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/gatehouse-go/gatehouse/agora"
@@ -115,10 +116,28 @@ func (e *Emulator) open(ctx context.Context) (_ *systems, err error) {
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/dev/v1/", http.StripPrefix("/dev/v1", dashboard))
-	s.surfaces = mux
+	s.surfaces = mounts{
+		{"/dev/v1", dashboard},
+	}
 	return s, nil
+}
+
+// mounts serves each surface below its prefix. A ServeMux would redirect paths
+// that are not clean; here they are for the surfaces to answer, each in its
+// vendor's envelope.
+type mounts []struct {
+	prefix  string
+	surface http.Handler
+}
+
+func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for _, mount := range m {
+		if rest, under := strings.CutPrefix(r.URL.Path, mount.prefix); under && (rest == "" || rest[0] == '/') {
+			http.StripPrefix(mount.prefix, mount.surface).ServeHTTP(w, r)
+			return
+		}
+	}
+	http.NotFound(w, r)
 }
 
 func (s *systems) close() error {

@@ -255,6 +255,21 @@ func TestLimitsAreOffUnlessAsked(t *testing.T) {
 	}
 }
 
+func TestSurfacesAnswerBelowTheirPrefixOnly(t *testing.T) {
+	c := start(t, Defaults())
+	c.want(200, "GET", "/dev/v1/projects", "")
+	c.want(404, "GET", "/dev/v1//projects/", "") // answered, not redirected
+	c.want(404, "GET", "/dev/v1", "")
+	resp, err := http.Get(c.base + "/dev/v10/projects")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 404 {
+		t.Errorf("a path that only begins like the prefix: %d, want 404", resp.StatusCode)
+	}
+}
+
 func TestWrongCredentialsAreRefused(t *testing.T) {
 	c := start(t, Defaults())
 	for _, wrong := range []*agora.Credentials{nil, {}, {CustomerID: "demo"}, {CustomerID: "demo", Secret: "Demo"}, {CustomerID: "other", Secret: "demo"}} {
