@@ -88,14 +88,15 @@ func (d Decision) err(param, value string) error {
 // It takes no lock, allocates nothing, and takes as long with a million rules as
 // with ten, but for the memory's distance.
 func (s *System) Judge(app AppID, cname string, uid UID, ip netip.Addr, privilege Privileges, now time.Time) Decision {
+	var d Decision
 	if !privilege.single() {
-		return Decision{Reason: InvalidArgument}
+		d.Reason = InvalidArgument
+		return d
 	}
 	a := s.state().app(app)
-	d := s.judgeApp(a)
-	if d.Allowed {
+	if s.judgeApp(&d, a) {
 		who := newSubject(cname, uid, ip)
-		d = s.judgeRules(a, d, &who, privilege, now)
+		judgeRules(&d, a, &who, privilege, now)
 	}
 	return d
 }
@@ -103,12 +104,14 @@ func (s *System) Judge(app AppID, cname string, uid UID, ip netip.Addr, privileg
 func (p Privileges) single() bool { return p&^allPrivileges == 0 && p != 0 && p&(p-1) == 0 }
 
 // judgeApp is the part of the judgement that is about the app; a may be nil.
-func (s *System) judgeApp(a *app) Decision {
+// This and the following fill in a decision, and report whether it allows.
+func (s *System) judgeApp(d *Decision, a *app) bool {
 	if a == nil {
-		return Decision{Reason: InvalidAppID, Revision: s.live.Position()}
+		*d = Decision{Reason: InvalidAppID, Revision: s.live.Position()}
+		return false
 	}
 	// The revision before what it is the revision of: never too new.
-	d := Decision{Revision: storage.Position(a.revision.Load())}
+	*d = Decision{Revision: storage.Position(a.revision.Load())}
 	switch p := a.project.Load(); {
 	case p == nil:
 		d.Reason = InvalidAppID
@@ -117,11 +120,11 @@ func (s *System) judgeApp(a *app) Decision {
 	default:
 		d.Allowed = true
 	}
-	return d
+	return d.Allowed
 }
 
 // judgeRules is the part that is about the rules; d allows so far.
-func (s *System) judgeRules(a *app, d Decision, who *subject, privilege Privileges, now time.Time) Decision {
+func judgeRules(d *Decision, a *app, who *subject, privilege Privileges, now time.Time) bool {
 	v := a.rules.judge(who, privilege, now.UnixMilli())
 	if v.shadow != nil {
 		d.Shadow = v.shadow.match()
@@ -129,15 +132,15 @@ func (s *System) judgeRules(a *app, d Decision, who *subject, privilege Privileg
 	if v.bars != nil {
 		d.Allowed, d.Reason, d.Rule = false, BannedByServer, v.bars.match()
 	}
-	return d
+	return d.Allowed
 }
 
 // judgeToken is the part that is about the token; d allows so far. The token is
 // for uid 0 when the system is to choose one.
-func (s *System) judgeToken(a *app, d Decision, r *JoinRequest, chosen bool, now time.Time) Decision {
+func (s *System) judgeToken(d *Decision, a *app, r *JoinRequest, chosen bool, now time.Time) bool {
 	p := a.project.Load()
 	if p == nil || !p.CertificateOn {
-		return d // deleted just now: the version will tell
+		return true // deleted just now: the version will tell
 	}
 	claim := TokenClaim{
 		AppID: a.id, Certificate: p.Certificate, CName: r.CName, UID: r.UID, Token: r.Token, Now: now,
@@ -145,18 +148,18 @@ func (s *System) judgeToken(a *app, d Decision, r *JoinRequest, chosen bool, now
 	if chosen {
 		claim.UID = 0
 	}
-	if r.Token == "" || s.config.Verifier.VerifyToken(claim) != nil {
+	if r.Token == "" || s.config.Verifier == nil || s.config.Verifier.VerifyToken(claim) != nil {
 		d.Allowed, d.Reason = false, InvalidToken
 	}
-	return d
+	return d.Allowed
 }
 
 // judgePublish judges each kind in turn; the first that is refused decides.
-func (s *System) judgePublish(a *app, m *session, kind Privileges, now time.Time) Decision {
-	d := s.judgeApp(a)
+func (s *System) judgePublish(a *app, m *session, kind Privileges, now time.Time) (d Decision) {
+	allowed := s.judgeApp(&d, a)
 	for _, k := range [...]Privileges{PublishAudio, PublishVideo} {
-		if kind&k != 0 && d.Allowed {
-			d = s.judgeRules(a, d, &m.subject, k, now)
+		if kind&k != 0 && allowed {
+			allowed = judgeRules(&d, a, &m.subject, k, now)
 		}
 	}
 	return d

@@ -88,16 +88,13 @@ func (s *System) Join(ctx context.Context, r JoinRequest) (Admission, error) {
 			return Admission{}, errClosed()
 		}
 		a, version := s.visitor(r.AppID)
-		d := s.judgeApp(a)
-		if d.Allowed {
-			d = s.judgeToken(a, d, &r, chosen, now)
-		}
-		if d.Allowed && chosen {
-			r.UID = UID(rand.Uint32N(1<<32-1) + 1)
-		}
-		if d.Allowed {
+		var d Decision
+		if s.judgeApp(&d, a) && s.judgeToken(&d, a, &r, chosen, now) {
+			if chosen {
+				r.UID = UID(rand.Uint32N(1<<32-1) + 1)
+			}
 			who := newSubject(r.CName, r.UID, r.IP)
-			d = s.judgeRules(a, d, &who, JoinChannel, now)
+			judgeRules(&d, a, &who, JoinChannel, now)
 		}
 		if !d.Allowed {
 			return refusal(d, &r)
@@ -150,8 +147,8 @@ func (s *System) enter(a *app, version uint64, d Decision, r *JoinRequest, chose
 			ch.closeEmpty()
 			return Member{}, d, true // everything from the start
 		}
-		if d = s.judgeApp(a); d.Allowed {
-			d = s.judgeRules(a, d, &m.subject, JoinChannel, now)
+		if s.judgeApp(&d, a) {
+			judgeRules(&d, a, &m.subject, JoinChannel, now)
 		}
 	}
 	if d.Allowed && len(ch.members) > 0 && ch.mode != r.Mode {

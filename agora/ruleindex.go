@@ -112,6 +112,7 @@ type ban struct {
 	created, updated int64
 	privileges       Privileges
 	state            gatehouse.State
+	hash             uint32 // of the subject; set when it is put into an index
 	// peers, in the ban that stands in a slot, are the rules with these
 	// selectors when there are several. The other fields but the subject mean
 	// nothing then.
@@ -141,66 +142,47 @@ func (x *ruleIndex) judge(a *subject, privilege Privileges, at int64) (v verdict
 	}
 	// All first loads go out before any test of what they bring: the processor
 	// then waits for memory once and not seven times.
-	var (
-		probes [8]probe
-		n      int
-	)
-	h := x.hashes(a)
-	for m := x.kinds.Load() & subsets[a.kind&7]; m != 0; m &= m - 1 {
-		p := &probes[n&7]
-		p.kind = kind(bits.TrailingZeros32(m))
-		p.tag = x.tag(p.kind, &h)
-		p.segment = dir.segment(p.tag)
-		p.first = p.segment.tags[p.tag%segmentSlots].Load()
-		n++
+	var groups [8]uint64
+	hashes := x.hashes(a)
+	inUse := x.kinds.Load() & subsets[a.kind&7]
+	for m := inUse; m != 0; m &= m - 1 {
+		k := bits.TrailingZeros32(m) & 7
+		groups[k] = dir.segment(hashes[k]).marks[hashes[k]%segmentGroups].Load()
 	}
-	for i := range n {
-		if p := &probes[i&7]; p.first != tagEmpty {
-			if b := p.segment.find(p.tag, p.kind, a); b != nil {
-				v.add(b, privilege, at)
-			}
+	for m := inUse; m != 0; m &= m - 1 {
+		k := bits.TrailingZeros32(m) & 7
+		if marked(groups[k], hashes[k]) == 0 && hasEmpty(groups[k]) != 0 {
+			continue
+		}
+		if b := dir.segment(hashes[k]).find(hashes[k], kind(k), a); b != nil {
+			v.add(b, privilege, at)
 		}
 	}
 	return v
 }
 
-// probe is one lookup under way.
-type probe struct {
-	segment    *segment
-	tag, first uint32
-	kind       kind
-}
-
-// hashes are those of the three values a subject can have.
-type hashes struct{ cname, uid, ip uint64 }
-
-func (x *ruleIndex) hashes(s *subject) (h hashes) {
+// hashes returns the hash for each kind of rule that matches s, by kind. Those
+// of the three values are each well mixed and keyed, so their sums are.
+func (x *ruleIndex) hashes(s *subject) (hashes [8]uint32) {
+	var cname, uid, ip uint64
 	if s.kind&byCName != 0 {
-		h.cname = maphash.String(x.seed, s.cname)
+		cname = maphash.String(x.seed, s.cname)
 	}
 	if s.kind&byUID != 0 {
-		h.uid = fold(uint64(s.uid)^x.salt[0], x.salt[1])
+		uid = fold(uint64(s.uid)^x.salt[0], x.salt[1])
 	}
 	if s.kind&byIP != 0 {
 		high, low := binary.LittleEndian.Uint64(s.ip[:8]), binary.LittleEndian.Uint64(s.ip[8:])
-		h.ip = fold(high^x.salt[1], low^x.salt[2])
+		ip = fold(high^x.salt[2], low^x.salt[3])
 	}
-	return h
-}
-
-// tag joins the hashes that belong to the kind.
-func (x *ruleIndex) tag(k kind, h *hashes) uint32 {
-	sum := uint64(k) + h.cname&-uint64(k&1) + bits.RotateLeft64(h.uid&-uint64(k>>1&1), 21) + bits.RotateLeft64(h.ip&-uint64(k>>2&1), 42)
-	tag := uint32(fold(sum^x.salt[2], x.salt[3]) >> 32)
-	if tag <= tagDropped {
-		tag += tagDropped + 1
-	}
-	return tag
-}
-
-func (x *ruleIndex) tagOf(s *subject) uint32 {
-	h := x.hashes(s)
-	return x.tag(s.kind, &h)
+	hashes[byCName] = uint32(cname >> 32)
+	hashes[byUID] = uint32(uid >> 32)
+	hashes[byCName|byUID] = uint32((cname + uid) >> 32)
+	hashes[byIP] = uint32(ip >> 32)
+	hashes[byCName|byIP] = uint32((cname + ip) >> 32)
+	hashes[byUID|byIP] = uint32((uid + ip) >> 32)
+	hashes[byCName|byUID|byIP] = uint32((cname + uid + ip) >> 32)
+	return hashes
 }
 
 // fold multiplies to 128 bits and folds them into 64.
@@ -238,17 +220,17 @@ func (v *verdict) weigh(b *ban, at int64) {
 // put adds the ban, in place of old, the one with its id, unless nil. Both have
 // the same selectors: those of a rule never change.
 func (x *ruleIndex) put(b, old *ban) {
-	tag := x.tagOf(&b.subject)
+	b.hash = x.hashes(&b.subject)[b.kind&7]
 	if old == nil {
 		x.byKind[b.kind&7]++
 	}
 	dir := x.dir.Load()
-	if s, i := dir.slot(tag, &b.subject); s != nil {
+	if s, i := dir.slot(b.hash, &b.subject); s != nil {
 		s.bans[i].Store(s.bans[i].Load().with(b, old))
 		return
 	}
 	x.heads++
-	if grown := dir.insert(tag, b); grown != dir {
+	if grown := dir.insert(b); grown != dir {
 		x.dir.Store(grown)
 	}
 	x.showKinds()
@@ -256,9 +238,8 @@ func (x *ruleIndex) put(b, old *ban) {
 
 // drop removes the ban.
 func (x *ruleIndex) drop(b *ban) {
-	tag := x.tagOf(&b.subject)
 	dir := x.dir.Load()
-	s, i := dir.slot(tag, &b.subject)
+	s, i := dir.slot(b.hash, &b.subject)
 	if s == nil {
 		return
 	}
@@ -291,7 +272,7 @@ func (x *ruleIndex) showKinds() {
 
 // about returns the rules about exactly s, by end. It is the writers'.
 func (x *ruleIndex) about(s *subject) []*ban {
-	if seg, i := x.dir.Load().slot(x.tagOf(s), s); seg != nil {
+	if seg, i := x.dir.Load().slot(x.hashes(s)[s.kind&7], s); seg != nil {
 		return seg.bans[i].Load().all()
 	}
 	return nil
@@ -336,7 +317,7 @@ func (head *ban) with(b, old *ban) *ban {
 			next.note(b)
 		}
 	}
-	return &ban{subject: head.subject, peers: next}
+	return &ban{subject: head.subject, hash: head.hash, peers: next}
 }
 
 // decides reports whether b is the latest of one of its sorts.
