@@ -184,3 +184,106 @@ func TestAddressesAgainstNaiveList(t *testing.T) {
 		checkSame(t, set.Union(old), both, asked[:min(len(asked), 300)])
 	}
 }
+
+// Lists long enough to be kept several nodes deep: many items under one stem,
+// among them ranges that cross from one block into the next.
+func TestLongListsAgainstNaiveList(t *testing.T) {
+	r := newRand(t)
+	for _, stem := range []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("10.20.0.0/16"),
+		netip.MustParsePrefix("2001:db8::/32"),
+		netip.MustParsePrefix("2001:db8:0:1::/64"),
+		netip.MustParsePrefix("2001:db8:0:1:2:3:4:0/113"),
+	} {
+		within := func() netip.Addr {
+			b := stem.Addr().AsSlice()
+			for i := stem.Bits(); i < 8*len(b); i++ {
+				b[i/8] |= byte(r.IntN(2)) << (7 - i%8)
+			}
+			a, _ := netip.AddrFromSlice(b)
+			return a
+		}
+		item := func() acl.Item {
+			a := within()
+			it, err := acl.ItemOf(netip.PrefixFrom(a, a.BitLen()-r.IntN(min(12, a.BitLen()-stem.Bits()))))
+			if r.IntN(20) == 0 {
+				if b := within(); a.Less(b) {
+					it, err = acl.Between(a, b)
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return it
+		}
+		seen := map[acl.Item]bool{}
+		var list naive
+		for range 5000 {
+			if it := item(); !seen[it] {
+				seen[it] = true
+				list = append(list, it)
+			}
+		}
+		set := acl.NewAddresses(list[:2500]...)
+		for _, it := range list[2500:2600] {
+			set = set.With(it)
+		}
+		set = set.With(list[2600:]...)
+		ask := func() (asked []netip.Addr) {
+			for range 150 {
+				asked = append(asked, within())
+				asked = append(asked, edges(list[len(list)-1:])...)
+				r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+			}
+			return asked
+		}
+		checkSame(t, set, list, ask())
+		for range 100 {
+			set, list = set.Without(list[0]), list[1:]
+		}
+		set, list = set.Without(list[:len(list)*4/5]...), list[len(list)*4/5:]
+		checkSame(t, set, list, ask())
+		set = set.Without(list...)
+		checkSame(t, set, nil, []netip.Addr{within(), within()})
+	}
+}
+
+func TestAddressesDoNotAllocateWhenAsked(t *testing.T) {
+	r := newRand(t)
+	items := make([]acl.Item, 3000)
+	for i := range items {
+		items[i] = randomItem(t, r)
+	}
+	set := acl.NewAddresses(items...)
+	asked := edges(items[:200])
+	if n := testing.AllocsPerRun(10, func() {
+		for _, a := range asked {
+			set.Contains(a)
+			set.Match(a)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// A change of one item must not copy the list: what it allocates is bounded by
+// one way down the tree.
+func TestAChangedCopyCostsLittle(t *testing.T) {
+	r := newRand(t)
+	items := make([]acl.Item, 20_000)
+	for i := range items {
+		it, err := acl.ItemOf(netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32())}), 24+r.IntN(9)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		items[i] = it
+	}
+	set := acl.NewAddresses(items...)
+	wide := acl.MustParseItem("0.0.0.0/0")
+	for _, it := range []acl.Item{acl.MustParseItem("10.1.2.3"), wide, acl.MustParseItem("9.0.0.1-200.0.0.1")} {
+		if n := testing.AllocsPerRun(10, func() { set.With(it) }); n > 100 {
+			t.Errorf("With(%v) allocates %v times for a list of %d", it, n, set.Len())
+		}
+	}
+}
