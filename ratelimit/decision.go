@@ -68,6 +68,12 @@ type Standing struct {
 	Revision uint64
 }
 
+// unjudged is the standing of a rule without its numbers.
+func (r *Rule) unjudged() Standing {
+	l := &r.limit
+	return Standing{Limit: l.ID, Scope: r.scope, Special: r.special, Kind: l.Kind, State: l.State, Revision: l.Revision}
+}
+
 // Decision is the answer to a Take. It is comparable, and its zero value
 // denies.
 //

@@ -165,7 +165,7 @@ func (l *Limiter) judge(now time.Time, claims []Claim, probes []probe, do action
 		lim := &c.rule.limit
 		if lim.State == gatehouse.Off || do == releasing && lim.Kind != Held {
 			if i < len(each) {
-				each[i] = Standing{Limit: lim.ID, Scope: c.rule.scope, Special: c.rule.special, Kind: lim.Kind, State: lim.State, Revision: lim.Revision}
+				each[i] = c.rule.unjudged()
 			}
 			continue
 		}
@@ -313,7 +313,7 @@ func (p *probe) change(l *Limiter, now int64, do action, allowed bool) bool {
 		return true
 	}
 	// What is in a bucket flows out at the limit it was last asked with.
-	if lim.Kind == Bucket && p.at >= 0 && p.count() > 0 && p.part[p.at].n>>32 != uint64(max(lim.Max, 1)) {
+	if lim.Kind == Bucket && (allowed || p.enforced()) && p.at >= 0 && p.count() > 0 && p.part[p.at].n>>32 != uint64(max(lim.Max, 1)) {
 		p.keep(l, now, p.bucket(now))
 		return true
 	}

@@ -43,7 +43,8 @@ func (s Shared) TakeEach(ctx context.Context, now time.Time, each []Standing, cl
 }
 
 // Peek is what Take would answer, but with the standings as they are, and
-// counts nothing.
+// counts nothing. A limit that would refuse has its Reset for Retry: by then
+// there is room, maybe earlier.
 func (s Shared) Peek(ctx context.Context, now time.Time, claims ...Claim) (Decision, error) {
 	return s.run(ctx, now, claims, peeking, nil)
 }
@@ -87,8 +88,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 			shadow = append(shadow, i)
 		default:
 			if i < len(each) {
-				each[i] = c.standing(storage.Count{}, now)
-				each[i].Max, each[i].Left = 0, 0
+				each[i] = c.rule.unjudged()
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 		// add to would tell too much.
 		st.NoRoom = !taken.OK && n == taken.Refused
 		if do == peeking {
-			st.NoRoom = claims[i].cost > st.Left && claims[i].cost > 0
+			claims[i].look(&st)
 		}
 		refuses := d.Allowed && st.NoRoom
 		note(i, st)
@@ -130,7 +130,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 	}
 	for _, i := range shadow {
 		c := claims[i].counter(s.Prefix)
-		if do == peeking || !d.Allowed && !c.CountRefused {
+		if do == peeking || !d.Allowed && (!c.CountRefused || c.Kind == Held) {
 			c.Cost = 0
 		}
 		tried, err := s.Counters.Take(ctx, now, c)
@@ -138,7 +138,11 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 			continue
 		}
 		st := claims[i].standing(tried.Counts[0], now)
-		if st.NoRoom = !tried.OK || c.Cost == 0 && claims[i].cost > st.Left; st.NoRoom && d.Shadow == "" {
+		st.NoRoom = !tried.OK
+		if c.Cost == 0 {
+			claims[i].look(&st)
+		}
+		if st.NoRoom && d.Shadow == "" {
 			d.Shadow = st.Limit
 		}
 		note(i, st)
@@ -147,22 +151,24 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 	return d, nil
 }
 
-// standing turns a count into how the limit stands. A Take that counted
-// nothing, to look, has no Retry of its own: it is what a full count has.
+// standing turns a count into how the limit stands.
 func (c *Claim) standing(n storage.Count, now time.Time) Standing {
-	l := &c.rule.limit
-	s := Standing{
-		Limit: l.ID, Scope: c.rule.scope, Special: c.rule.special, Kind: l.Kind, State: l.State, Revision: l.Revision,
-		Max: c.rule.capacity(), Used: n.Used, Left: n.Left,
-		Reset: max(n.Reset.Sub(now.Truncate(time.Microsecond)), 0), Retry: max(n.Retry.Sub(now.Truncate(time.Microsecond)), 0),
-	}
-	if n.Reset.IsZero() {
-		s.Reset = 0
-	}
-	if n.Retry.IsZero() && c.cost > s.Max {
+	seen := now.UnixMicro()
+	s := c.rule.unjudged()
+	s.Max, s.Used, s.Left = c.rule.capacity(), n.Used, n.Left
+	s.Reset, s.Retry = span(n.Reset.UnixMicro(), seen), span(n.Retry.UnixMicro(), seen)
+	if c.cost > s.Max {
 		s.Retry = Never
 	}
 	return s
+}
+
+// look completes the standing of a counter that was asked for a cost of 0, and
+// so never refuses: when there would be room is known to be at Reset at last.
+func (c *Claim) look(st *Standing) {
+	if st.NoRoom = c.cost > 0 && c.cost > st.Left; st.NoRoom && st.Retry != Never {
+		st.Retry = st.Reset
+	}
 }
 
 func (s Shared) give(ctx context.Context, now time.Time, claims []Claim, held bool) error {

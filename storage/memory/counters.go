@@ -126,7 +126,9 @@ func (s *counterShard) tally(key string) storage.Tally {
 
 func (s *counterShard) keep(key string, tally storage.Tally, expires time.Time) {
 	if i, ok := s.index[key]; ok {
-		s.list[i].tally, s.list[i].expires = tally, expires
+		if s.list[i].tally != tally {
+			s.list[i].tally, s.list[i].expires = tally, expires
+		}
 		return
 	}
 	if tally == (storage.Tally{}) {
