@@ -9,4 +9,5 @@ require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
 require (
 	github.com/AgoraIO-Community/go-tokenbuilder v1.0.0 // indirect
 	github.com/gaissmai/bart v0.30.0 // indirect
+	github.com/tidwall/btree v1.8.2
 )
