@@ -3,6 +3,7 @@ package storagetest
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -33,12 +34,10 @@ type Load struct {
 //   - log-append: one entry appended to one topic
 //   - counters-take: one Take of three random counters, on the store's clock
 //
-// At most one Load is given. The cases run in this order on one store, so the
+// At most one Load is given. What is opened is closed again. The cases run in this order on one store, so the
 // reads find it at its stated size.
 func Bench(b *testing.B, open func(testing.TB) storage.Store, load ...Load) {
-	l := oneLoad(b, load)
-	s := open(b)
-	b.Cleanup(func() { s.Close() })
+	l, s := oneLoad(b, load), opened(b, open)
 	benchRecords(b, s, l)
 	benchLog(b, s, l)
 	benchCounters(b, s, l)
@@ -46,17 +45,26 @@ func Bench(b *testing.B, open func(testing.TB) storage.Store, load ...Load) {
 
 // BenchRecords measures the cases of [storage.Records] alone.
 func BenchRecords(b *testing.B, open func(testing.TB) storage.Records, load ...Load) {
-	benchRecords(b, open(b), oneLoad(b, load))
+	benchRecords(b, opened(b, open), oneLoad(b, load))
 }
 
 // BenchLog measures the cases of [storage.Log] alone.
 func BenchLog(b *testing.B, open func(testing.TB) storage.Log, load ...Load) {
-	benchLog(b, open(b), oneLoad(b, load))
+	benchLog(b, opened(b, open), oneLoad(b, load))
 }
 
 // BenchCounters measures the cases of [storage.Counters] alone.
 func BenchCounters(b *testing.B, open func(testing.TB) storage.Counters, load ...Load) {
-	benchCounters(b, open(b), oneLoad(b, load))
+	benchCounters(b, opened(b, open), oneLoad(b, load))
+}
+
+// opened opens a store that is closed with the benchmark.
+func opened[S any](b *testing.B, open func(testing.TB) S) S {
+	s := open(b)
+	if c, ok := any(s).(io.Closer); ok {
+		b.Cleanup(func() { c.Close() })
+	}
+	return s
 }
 
 func oneLoad(b *testing.B, load []Load) Load {

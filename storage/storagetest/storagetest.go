@@ -38,8 +38,8 @@ import (
 // tested: storage.Store for [Run]. The zero value is a store that forgets with
 // its Close and is opened once; then the kit checks that it does forget.
 type Features[S any] struct {
-	// Reopen opens the data of old again, which the kit has closed. Nil: what
-	// the store holds ends with it.
+	// Reopen opens the data of old again, which the kit has closed if it has a
+	// Close method. Nil: what the store holds ends with it.
 	Reopen func(t *testing.T, old S) S
 	// Crash ends old the way a kill would, without its Close, and opens its
 	// data again. Nil when that cannot be done inside the test's process; the
