@@ -9,7 +9,6 @@ import (
 // A key is an address as a number. The tree is written once over keys of both
 // families; X is the form in which a leaf of that family is searched.
 type key[K any, X index[K]] interface {
-	comparable
 	less(K) bool
 	next() K            // the key above; the highest has none
 	minus(K) K          // distance from a key not above
@@ -25,6 +24,11 @@ type key[K any, X index[K]] interface {
 type index[K any] interface {
 	starts(base K, depth int) []K
 }
+
+var (
+	_ key[key4, index4] = key4(0)
+	_ key[key6, index6] = key6{}
+)
 
 type key4 uint32
 

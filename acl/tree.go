@@ -221,7 +221,7 @@ func (e *editor[K, X]) merge(items, add, del []span[K], base K, depth int) []spa
 				for len(del) > 0 && compareSpans(del[0], it) < 0 {
 					del = del[1:]
 				}
-				if len(del) > 0 && del[0] == it {
+				if len(del) > 0 && compareSpans(del[0], it) == 0 {
 					if own(it) {
 						e.grown--
 					}
@@ -304,7 +304,7 @@ func (e *editor[K, X]) open(from K) {
 	if len(e.active) > 0 {
 		label = e.ids[e.active[len(e.active)-1]]
 	}
-	if last := len(e.starts) - 1; last >= 0 && e.starts[last] == from {
+	if last := len(e.starts) - 1; last >= 0 && !e.starts[last].less(from) {
 		e.labels[last] = label
 		return
 	}
