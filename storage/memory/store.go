@@ -36,7 +36,8 @@ type Store struct {
 	waited   atomic.Bool   // a View found the current version shut
 	writer   chan struct{} // holds one token while an Update runs
 	retired  []lanes       // of superseded versions; for the Update that runs
-	busy     int           // commits to come that copy; for the Update that runs
+	backoff  int           // see claim; for the Update that runs
+	copies   int           // commits to come that copy; for the Update that runs
 	history  history
 	log      log
 	counters counters

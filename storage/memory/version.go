@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/tidwall/btree"
 
@@ -89,10 +90,10 @@ func (s *Store) enter() (*version, *lane, error) {
 			return nil, nil, storage.ErrClosed
 		}
 		s.waited.Store(true)
-		for spin := 0; spin < 100 && v.shut.Load(); spin++ {
+		for spin := 0; v.shut.Load() && spin < patient; spin++ {
 		}
 		if v.shut.Load() {
-			runtime.Gosched()
+			time.Sleep(10 * time.Microsecond)
 		}
 	}
 }
@@ -111,12 +112,16 @@ const (
 	// inPlace is the largest number of changes that are written in place. It
 	// bounds how long a reader that comes meanwhile has to wait.
 	inPlace = 64
-	// busy is how many commits are written into copies, without a look at the
-	// lanes, once a reader was found in one or had to wait. Where readers come
-	// without a pause, an Update that claims again and again what it has just
-	// unclaimed would starve them; it also would take the lanes' cache lines
-	// from them.
-	busy = 16
+	// patient is how often a reader looks at a shut gate before it sleeps: for
+	// longer than most writes in place take. If the gate is still shut then, the
+	// system may have taken the writer's processor away to give it to the reader,
+	// who would spin in vain until it is taken from him.
+	patient = 1 << 13
+	// maxBackoff is the most commits in a row that are written into copies
+	// without a look at the lanes. Where readers come without a pause, an Update
+	// that claims again and again what it has just unclaimed would starve them;
+	// it also would take the lanes' cache lines from them.
+	maxBackoff = 1 << 10
 )
 
 // publish makes the tree with the changes written the current version.
@@ -136,17 +141,20 @@ func (s *Store) publish(changes []storage.Change) storage.Position {
 	return position
 }
 
-// claim decides whether to write into v in place.
+// claim decides whether to write into v in place. Each time a reader is there or
+// had to wait since, twice as many commits pass before it tries again; each time
+// there was none, half as many.
 func (s *Store) claim(v *version) bool {
-	if s.busy > 0 {
-		s.busy--
+	if s.copies > 0 {
+		s.copies--
 		return false
 	}
-	if s.waited.Load() || !v.claim() {
-		s.waited.Store(false)
-		s.busy = busy
+	if s.waited.Swap(false) || !v.claim() {
+		s.backoff = min(2*s.backoff+1, maxBackoff)
+		s.copies = s.backoff
 		return false
 	}
+	s.backoff /= 2
 	return true
 }
 
