@@ -48,7 +48,9 @@ type shard struct {
 	hand      int32 // the next slot to look at for what is over
 	latest    int64 // the latest time anything was counted at
 	displaced uint64
-	_         [32]byte
+	fullUntil int64 // until then nothing is over; see clear
+	inserts   int32 // since the last clear
+	_         [20]byte
 }
 
 const (
@@ -137,9 +139,11 @@ func (t *table) room(s *shard, part []slot, now int64, displace bool) bool {
 	if int(s.used) < t.limit {
 		return true
 	}
-	t.sweep(s, part, now, 16)
-	if int(s.used) < t.limit {
-		return true
+	// A search of the whole shard is paid for by the inserts since the last.
+	if !displace || int(s.inserts) >= min(64, t.limit/4) {
+		if s.inserts = 0; t.clear(s, part, now) {
+			return true
+		}
 	}
 	if !displace {
 		return false
@@ -156,9 +160,31 @@ func (t *table) room(s *shard, part []slot, now int64, displace bool) bool {
 		}
 	}
 	s.hand = int32((int(s.hand) + 8) & int(t.mask))
+	if part[victim].end >= now {
+		s.displaced++
+	}
 	t.drop(s, part, victim)
-	s.displaced++
 	return true
+}
+
+// clear drops all of a full shard that is over and reports whether that was
+// anything. When it was nothing it notes when something will be, so that a
+// flood that is refused does not pay for a search each time.
+func (t *table) clear(s *shard, part []slot, now int64) bool {
+	if now <= s.fullUntil {
+		return false
+	}
+	t.sweep(s, part, now, 2*len(part)) // a step either drops one or goes on
+	if int(s.used) < t.limit {
+		return true
+	}
+	s.fullUntil = part[0].end
+	for i := range part {
+		if part[i].hash != 0 && (part[i].end < s.fullUntil || s.fullUntil == 0) {
+			s.fullUntil = part[i].end
+		}
+	}
+	return false
 }
 
 // sweep looks at the next slots of a locked part and drops those that are over.
@@ -179,6 +205,8 @@ func (t *table) insert(s *shard, part []slot, c slot) {
 			p.end, p.n = c.end, c.n
 			atomic.StoreUint64(&p.hash, c.hash)
 			s.used++
+			s.inserts++
+			s.fullUntil = min(s.fullUntil, c.end)
 			return
 		}
 	}
