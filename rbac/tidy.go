@@ -1,0 +1,92 @@
+package rbac
+
+// spare is how much may be stale before anything is done about it.
+const spare = 4096
+
+// tidy returns a snapshot with new backlinks, or with new tables altogether,
+// where most of the old are of rules and names that are gone. Snapshots taken
+// before keep theirs. The cost is spread over the changes that made the waste,
+// at least as many as there are rules.
+func (s *Snapshot) tidy() *Snapshot {
+	names := s.subjectNames.len() + s.targetNames.len()
+	if rules := s.assignments + s.frozen + s.grants + 2*s.placements; names > 2*rules+spare {
+		return s.rebuilt()
+	}
+	if wasted(s.holders, s.assignments) {
+		s.holders = new(backlinks)
+		for n, p := range s.subjects.all {
+			var buf [1]rule
+			for _, h := range p.rules(&buf) {
+				s.holders.add(h.low(), n)
+			}
+		}
+	}
+	if wasted(s.granted, s.grants) {
+		s.granted = new(backlinks)
+		for n, p := range s.targets.all {
+			for _, g := range p.grants {
+				s.granted.add(g.low(), n)
+			}
+		}
+	}
+	if wasted(s.heirs, s.inheritances) {
+		s.heirs = new(backlinks)
+		for n, p := range s.roles.all {
+			for _, parent := range p.parents {
+				s.heirs.add(parent, n)
+			}
+		}
+	}
+	if wasted(s.contents, s.placements) {
+		s.contents = new(backlinks)
+		for n, p := range s.targets.all {
+			if p.parent != 0 {
+				s.contents.add(p.parent, n)
+			}
+		}
+	}
+	return s
+}
+
+func wasted(b *backlinks, live int) bool { return b.links.len() > 2*live+spare }
+
+// rebuilt returns the same rules with tables of their own.
+func (s *Snapshot) rebuilt() *Snapshot {
+	tx := &Tx{s: *empty(s.revision), e: &Engine{}, edit: 1}
+	tx.s.bases = s.bases
+	for _, p := range s.roles.all {
+		if p.exists {
+			tx.Define(p.name, RoleSpec{p.super, p.base})
+		}
+	}
+	for _, p := range s.roles.all {
+		for _, parent := range p.parents {
+			tx.Inherit(p.name, s.role(parent).name)
+		}
+	}
+	for x := range s.Exclusions() {
+		tx.Exclude(x)
+	}
+	tx.touched = nil
+	for n, p := range s.targets.all {
+		if p.parent != 0 {
+			tx.Place(s.resourceAt(n), s.resourceAt(p.parent))
+		}
+		for i := range p.grants {
+			tx.Grant(s.grantAt(n, &p.grants[i]))
+		}
+	}
+	for n, p := range s.subjects.all {
+		var buf [1]rule
+		held := p.rules(&buf)
+		for i := range held {
+			tx.Assign(s.assignmentAt(n, &held[i]))
+		}
+		if p.frozen() {
+			tx.Freeze(Subject(s.subjectNames.name(n)))
+		}
+		tx.touched = tx.touched[:0] // known to be right
+	}
+	tx.relink()
+	return &tx.s
+}
