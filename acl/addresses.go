@@ -66,17 +66,27 @@ func (as Addresses) Contains(a netip.Addr) bool {
 // Match returns the narrowest item that holds a. It does not allocate.
 func (as Addresses) Match(a netip.Addr) (Item, bool) {
 	if a = a.Unmap(); a.Is4() {
-		if s, ok := match4(as.v4, toKey4(a)); ok {
-			return Item{s.from.addr(), s.to.addr()}, true
+		s, ok := match4(as.v4, toKey4(a))
+		if !ok {
+			return Item{}, false
 		}
+		if bits, ok := s.from.prefix(s.to); ok {
+			return blockOf(s.from.addr(), int(bits)), true
+		}
+		return Item{first: s.from.addr(), last: s.to.addr()}, true
+	}
+	if !a.IsValid() {
 		return Item{}, false
 	}
-	if a.IsValid() {
-		if s, ok := match6(as.v6, toKey6(a)); ok {
-			return Item{s.from.addr(), s.to.addr()}, true
-		}
+	s, ok := match6(as.v6, toKey6(a))
+	if !ok {
+		return Item{}, false
 	}
-	return Item{}, false
+	if bits, ok := s.from.prefix(s.to); ok {
+		p, _ := a.Prefix(int(bits)) // cheaper than turning the key into an address
+		return blockOf(p.Addr(), int(bits)), true
+	}
+	return Item{first: s.from.addr(), last: s.to.addr()}, true
 }
 
 // With returns a copy that also has the items. It costs in proportion to the
@@ -116,10 +126,10 @@ func (as Addresses) change(add, del []Item) Addresses {
 func spansOf(items []Item) (v4 []span[key4], v6 []span[key6]) {
 	for _, it := range items {
 		switch {
-		case it.from.Is4():
-			v4 = append(v4, span[key4]{toKey4(it.from), toKey4(it.to)})
+		case it.first.Is4():
+			v4 = append(v4, span[key4]{toKey4(it.first), toKey4(it.Last())})
 		case it.IsValid():
-			v6 = append(v6, span[key6]{toKey6(it.from), toKey6(it.to)})
+			v6 = append(v6, span[key6]{toKey6(it.first), toKey6(it.Last())})
 		}
 	}
 	slices.SortFunc(v4, compareSpans[key4])
@@ -131,8 +141,8 @@ func spansOf(items []Item) (v4 []span[key4], v6 []span[key6]) {
 // before those it holds.
 func (as Addresses) All() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
-		_ = as.v4.walk(0, 0, func(s span[key4]) bool { return yield(Item{s.from.addr(), s.to.addr()}) }) &&
-			as.v6.walk(key6{}, 0, func(s span[key6]) bool { return yield(Item{s.from.addr(), s.to.addr()}) })
+		_ = as.v4.walk(0, 0, func(s span[key4]) bool { return yield(itemBetween(s.from.addr(), s.to.addr())) }) &&
+			as.v6.walk(key6{}, 0, func(s span[key6]) bool { return yield(itemBetween(s.from.addr(), s.to.addr())) })
 	}
 }
 

@@ -13,8 +13,12 @@ import (
 // 10.0.0.0/24 and 10.0.0.0-10.0.0.255 are one item. The zero value holds no
 // address. Items are comparable.
 type Item struct {
-	from, to netip.Addr
+	first netip.Addr
+	last  netip.Addr // of a range that is no block
+	bits  uint8      // 1 + length of the block, or 0 of a range
 }
+
+func blockOf(first netip.Addr, bits int) Item { return Item{first: first, bits: uint8(bits) + 1} }
 
 // ParseItem reads an address ("192.0.2.1"), a block in CIDR notation
 // ("192.168.0.100/28", bits after the mask cleared) or an inclusive range
@@ -32,13 +36,13 @@ func ParseItem(s string) (Item, error) {
 		if err != nil {
 			return Item{}, itemError(s, err)
 		}
-		return Item{p.Addr(), lastOf(p)}, nil
+		return blockOf(p.Addr(), p.Bits()), nil
 	}
 	a, err := address.Parse(s)
 	if err != nil {
 		return Item{}, itemError(s, err)
 	}
-	return Item{a, a}, nil
+	return blockOf(a, a.BitLen()), nil
 }
 
 func parseRange(s, first, last string) (Item, error) {
@@ -60,7 +64,7 @@ func newRange(s string, from, to netip.Addr) (Item, error) {
 	case to.Less(from):
 		return Item{}, &ItemError{Text: s, Reason: "ends before it begins", kind: ErrItem}
 	}
-	return Item{from, to}, nil
+	return itemBetween(from, to), nil
 }
 
 // MustParseItem is [ParseItem] for literals: it panics where that fails.
@@ -77,7 +81,7 @@ func ItemOf(p netip.Prefix) (Item, error) {
 	// Through the text: one set of rules for masks, zones and mapped blocks.
 	if a := p.Addr(); p.IsValid() && !a.Is4In6() {
 		p = p.Masked()
-		return Item{p.Addr(), lastOf(p)}, nil
+		return blockOf(p.Addr(), p.Bits()), nil
 	}
 	return ParseItem(p.String())
 }
@@ -93,36 +97,37 @@ func Between(from, to netip.Addr) (Item, error) {
 }
 
 // IsValid reports whether it holds any address.
-func (it Item) IsValid() bool { return it.from.IsValid() }
+func (it Item) IsValid() bool { return it.first.IsValid() }
 
 // First returns the lowest address of the item.
-func (it Item) First() netip.Addr { return it.from }
+func (it Item) First() netip.Addr { return it.first }
 
 // Last returns the highest address of the item.
-func (it Item) Last() netip.Addr { return it.to }
+func (it Item) Last() netip.Addr {
+	switch {
+	case it.bits == 0:
+		return it.last
+	case it.first.Is4():
+		return toKey4(it.first).last(it.bits - 1).addr()
+	}
+	return toKey6(it.first).last(it.bits - 1).addr()
+}
 
 // Contains reports whether the item holds a, which may be mapped or zoned.
 func (it Item) Contains(a netip.Addr) bool {
 	a = address.Unmap(a)
-	return a.BitLen() == it.from.BitLen() && it.IsValid() && !a.Less(it.from) && !it.to.Less(a)
+	if p, ok := it.Prefix(); ok {
+		return p.Contains(a)
+	}
+	return a.BitLen() == it.first.BitLen() && it.IsValid() && !a.Less(it.first) && !it.last.Less(a)
 }
 
 // Prefix returns the item as a CIDR block if it is one; a single address is.
 func (it Item) Prefix() (netip.Prefix, bool) {
-	if !it.IsValid() {
+	if it.bits == 0 {
 		return netip.Prefix{}, false
 	}
-	var bits uint8
-	var ok bool
-	if it.from.Is4() {
-		bits, ok = toKey4(it.from).prefix(toKey4(it.to))
-	} else {
-		bits, ok = toKey6(it.from).prefix(toKey6(it.to))
-	}
-	if !ok {
-		return netip.Prefix{}, false
-	}
-	return netip.PrefixFrom(it.from, int(bits)), true
+	return netip.PrefixFrom(it.first, int(it.bits)-1), true
 }
 
 // String writes the item in its shortest form, which [ParseItem] reads: an
@@ -133,15 +138,15 @@ func (it Item) append(b []byte) []byte {
 	if !it.IsValid() {
 		return append(b, "no address"...)
 	}
-	if it.from == it.to {
-		return it.from.AppendTo(b)
-	}
-	if p, ok := it.Prefix(); ok {
+	if p, ok := it.Prefix(); ok && !p.IsSingleIP() {
 		return p.AppendTo(b)
 	}
-	b = it.from.AppendTo(b)
-	b = append(b, '-')
-	return it.to.AppendTo(b)
+	b = it.first.AppendTo(b)
+	if it.bits == 0 {
+		b = append(b, '-')
+		b = it.last.AppendTo(b)
+	}
+	return b
 }
 
 // MarshalText writes the item as String does; the zero Item is empty.
@@ -166,10 +171,17 @@ func (it *Item) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// lastOf returns the highest address of a masked prefix without zone.
-func lastOf(p netip.Prefix) netip.Addr {
-	if p.Addr().Is4() {
-		return toKey4(p.Addr()).last(uint8(p.Bits())).addr()
+// itemBetween returns the item of two addresses of one family in order.
+func itemBetween(first, last netip.Addr) Item {
+	var bits uint8
+	var ok bool
+	if first.Is4() {
+		bits, ok = toKey4(first).prefix(toKey4(last))
+	} else {
+		bits, ok = toKey6(first).prefix(toKey6(last))
 	}
-	return toKey6(p.Addr()).last(uint8(p.Bits())).addr()
+	if ok {
+		return blockOf(first, int(bits))
+	}
+	return Item{first: first, last: last}
 }

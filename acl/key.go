@@ -65,9 +65,11 @@ func (k key4) prefix(last key4) (uint8, bool) {
 
 type key6 struct{ hi, lo uint64 }
 
+// toKey6 reads from a slice: the array that As16 returns is copied at once, and
+// the copy waits for its two halves to leave the store buffer.
 func toKey6(a netip.Addr) key6 {
-	b := a.As16()
-	return key6{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+	b := a.AsSlice() // does not escape
+	return key6{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:16])}
 }
 
 func (k key6) addr() netip.Addr {

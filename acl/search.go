@@ -278,11 +278,11 @@ func above128(want key6, hi, lo uint64) uint64 {
 }
 
 func contains6(n *node6, k key6) bool {
-	for depth := 0; n != nil; depth++ {
+	for rest := k; n != nil; rest = rest.shifted() {
 		if n.slots == nil {
 			return n.index.label(k) != none
 		}
-		s := &n.slots[k.at(depth)]
+		s := &n.slots[rest.hi>>56]
 		if s.cover != 0 {
 			return true
 		}
@@ -291,8 +291,11 @@ func contains6(n *node6, k key6) bool {
 	return false
 }
 
+// shifted drops the highest byte.
+func (k key6) shifted() key6 { return key6{k.hi<<8 | k.lo>>56, k.lo << 8} }
+
 func match6(n *node6, k key6) (best span[key6], found bool) {
-	for depth := 0; n != nil; depth++ {
+	for rest := k; n != nil; rest = rest.shifted() {
 		if n.slots == nil {
 			l := n.index.label(k)
 			switch {
@@ -306,7 +309,7 @@ func match6(n *node6, k key6) (best span[key6], found bool) {
 			}
 			break
 		}
-		s := &n.slots[k.at(depth)]
+		s := &n.slots[rest.hi>>56]
 		if s.cover != 0 {
 			if it := n.wide[s.cover-1]; !found || narrower(it, best) {
 				best, found = it, true
