@@ -92,7 +92,9 @@ func (s Status) String() string {
 type Channel struct {
 	snap atomic.Pointer[snapshot]
 
+	_       [120]byte  // picks read snap while others lock leastMu
 	leastMu sync.Mutex // guards what LeastConnections counts and compares
+	_       [120]byte
 
 	// mu serializes changes. Lock order: mu, then leastMu or a picker's own.
 	mu       sync.Mutex
@@ -534,7 +536,7 @@ func (m *member) candidate(s Strategy) bool {
 // eligible returns the members to choose among, and the reason that a pick
 // among them has.
 func (c *Channel) eligible() ([]*member, Reason) {
-	var all, healthy []*member
+	all, healthy := make([]*member, 0, len(c.members)), make([]*member, 0, len(c.members))
 	for _, m := range c.members {
 		if !m.candidate(c.cfg.Strategy) {
 			continue

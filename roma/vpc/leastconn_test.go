@@ -129,9 +129,32 @@ func TestLeastConnectionsKeepsCountThroughConcurrentChanges(t *testing.T) {
 	}
 	for _, c := range ch.snap.Load().least.classes {
 		for _, n := range c.heap {
-			if n.active != 0 {
-				t.Errorf("the heap counts %d for slot %d, want 0", n.active, n.slot)
+			if n.active() != 0 {
+				t.Errorf("the heap counts %d for slot %d, want 0", n.active(), n.slot())
 			}
+		}
+	}
+}
+
+func TestNodeOrder(t *testing.T) {
+	rng := newRand(t)
+	type plain struct {
+		active      int32
+		value       int64
+		index, slot uint16
+	}
+	random := func() plain {
+		return plain{int32(rng.IntN(3)), rng.Int64N(5)*(1<<uint(rng.IntN(60))) - 2, uint16(rng.IntN(3)), uint16(rng.IntN(1 << 16))}
+	}
+	for range 100_000 {
+		a, b := random(), random()
+		x, y := newNode(a.active, a.value, a.index, a.slot), newNode(b.active, b.value, b.index, b.slot)
+		if got := (plain{x.active(), x.value(), x.index(), x.slot()}); got != a {
+			t.Fatalf("%+v reads back as %+v", a, got)
+		}
+		want := a.active < b.active || a.active == b.active && (a.value > b.value || a.value == b.value && (a.index < b.index || a.index == b.index && a.slot < b.slot))
+		if got := less(x, y) == 1; got != want {
+			t.Fatalf("%+v before %+v: %v, want %v", a, b, got, want)
 		}
 	}
 }

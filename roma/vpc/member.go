@@ -86,7 +86,7 @@ const (
 	maxSlots  = 1 << 16
 	blockBits = 6
 	blockSize = 1 << blockBits
-	stripes   = 8
+	stripes   = 16
 )
 
 // member is a Member within a channel. It lives as long as a lease or a
@@ -139,9 +139,10 @@ type table struct {
 
 // take counts a request of the member in slot, in the goroutine's stripe.
 func (t *table) take(slot uint16) (*member, *counter) {
+	m := t.members[slot]
 	c := &t.blocks[slot>>blockBits].striped[stripe()][slot%blockSize]
 	c.Add(1)
-	return t.members[slot], c
+	return m, c
 }
 
 // stripe spreads goroutines over 0..stripes-1. A goroutine's stack lies apart
@@ -150,7 +151,7 @@ func (t *table) take(slot uint16) (*member, *counter) {
 func stripe() uintptr {
 	var local byte
 	h := uint64(uintptr(unsafe.Pointer(&local))>>11) * 0x9e3779b97f4a7c15
-	return uintptr(h >> (64 - 3))
+	return uintptr(h >> (64 - 4))
 }
 
 // observe feeds the smoothed latency (the exponential moving average of

@@ -99,8 +99,8 @@ func (r *rendezvous) slot(key string) uint16 { return r.slots[r.choose(key)] }
 // text is the part of the key that is hashed.
 func (r *rendezvous) text(key string) string {
 	if r.uri {
-		if i := strings.IndexByte(key, '?'); i >= 0 {
-			return key[:i]
+		if before, _, ok := strings.Cut(key, "?"); ok {
+			return before
 		}
 	}
 	return key

@@ -18,9 +18,9 @@ import (
 // with weights in the thousands), segments are a part of it and are worked out
 // as they come.
 type roundRobin struct {
-	_      [64]byte
+	_      [128]byte     // processors fetch cache lines in pairs
 	cursor atomic.Uint64 // picks handed out
-	_      [56]byte
+	_      [120]byte
 
 	segment atomic.Pointer[segment] // the latest
 	length  uint64                  // of every segment
@@ -36,21 +36,18 @@ const (
 	minLength  = 1 << 10 // of a segment
 	maxPeriod  = 1 << 20 // longest period that is kept whole
 	partLength = 1 << 15 // of a segment that is a part of a period
-	chunkBits  = 10
 	prepared   = 1 << 11 // picks worked out with the change itself
 	stride     = 64      // picks worked out at a time by a pick
 )
-
-type chunk [1 << chunkBits]uint16 // slots of members
 
 // segment number n holds whose turn the picks n*length.. are.
 type segment struct {
 	number uint64
 	ready  atomic.Uint64 // how many are worked out
 	loops  atomic.Bool   // all later segments equal this one
-	chunks []*chunk
-	begin  []int64  // nginx's values before its first pick
-	before *segment // the preceding one, for picks that come late
+	turns  []uint16      // slots of members
+	begin  []int64       // nginx's values before its first pick
+	before *segment      // the preceding one, for picks that come late
 }
 
 func newRoundRobin(members []*member, weights []int64) *roundRobin {
@@ -89,7 +86,7 @@ func (rr *roundRobin) newSegment(number uint64, cur []int64) *segment {
 	return &segment{
 		number: number,
 		begin:  append([]int64(nil), cur...),
-		chunks: make([]*chunk, (rr.length+1<<chunkBits-1)>>chunkBits),
+		turns:  make([]uint16, rr.length),
 	}
 }
 
@@ -104,27 +101,27 @@ func (rr *roundRobin) split(t uint64) (number, place uint64) {
 	return number, place
 }
 
-func (g *segment) at(place uint64) uint16 {
-	return g.chunks[place>>chunkBits][place&(1<<chunkBits-1)]
-}
-
 // holds reports whether g tells the picks of segment number.
 func (g *segment) holds(number uint64) bool {
 	return number == g.number || number > g.number && g.loops.Load()
 }
 
 func (rr *roundRobin) pick(t *table, _ string) (*member, *counter) {
-	number, place := rr.split(rr.cursor.Add(1) - 1)
+	// All that does not depend on the cursor is loaded before it: an atomic
+	// addition keeps the processor from looking ahead.
 	g := rr.segment.Load()
-	if !g.holds(number) || place >= g.ready.Load() {
+	turns, loops, ready := g.turns, g.loops.Load(), g.ready.Load()
+	number, place := rr.split(rr.cursor.Add(1) - 1)
+	if place >= ready || number != g.number && (number < g.number || !loops) {
 		g, place = rr.reach(number, place)
+		turns = g.turns
 	}
-	return t.take(g.at(place))
+	return t.take(turns[place])
 }
 
 func (rr *roundRobin) peek(t *table, _ string) *member {
 	g, place := rr.reach(rr.split(rr.cursor.Load()))
-	return t.members[g.at(place)]
+	return t.members[g.turns[place]]
 }
 
 // reach works out the schedule up to a place and returns its segment.
@@ -173,11 +170,7 @@ func (rr *roundRobin) workOut(g *segment, upTo uint64) {
 	}
 	upTo = min((upTo+stride-1)/stride*stride, rr.length)
 	for ; ready < upTo; ready++ {
-		c := &g.chunks[ready>>chunkBits]
-		if *c == nil {
-			*c = new(chunk)
-		}
-		(*c)[ready&(1<<chunkBits-1)] = rr.members[rr.gen.next()].slot
+		g.turns[ready] = rr.members[rr.gen.next()].slot
 	}
 	if ready == rr.length && equal(rr.gen.values(), g.begin) {
 		g.loops.Store(true)
@@ -215,14 +208,8 @@ func (rr *roundRobin) save() {
 		slots = max(slots, m.slot)
 	}
 	turns := make([]int64, int(slots)+1) // by slot
-	for i, c := range g.chunks {
-		begin := uint64(i) << chunkBits
-		if begin >= place {
-			break
-		}
-		for _, who := range c[:min(place-begin, 1<<chunkBits)] {
-			turns[who]++
-		}
+	for _, slot := range g.turns[:place] {
+		turns[slot]++
 	}
 	total := int64(0)
 	for _, w := range rr.weights {

@@ -3,6 +3,7 @@ package vpc
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,12 +41,12 @@ func must(t testing.TB, err error) {
 
 // picks returns the ids of n picks, leases left open.
 func picks(ch *Channel, n int) string {
-	ids := ""
+	var ids strings.Builder
 	for range n {
 		lease := ch.Pick(t0, "")
-		ids += lease.MemberID()
+		ids.WriteString(lease.MemberID())
 	}
-	return ids
+	return ids.String()
 }
 
 func newRand(t testing.TB) *rand.Rand {
