@@ -15,11 +15,12 @@ type Engine struct {
 	// edits numbers what is written in place, so that nothing that a snapshot
 	// shares is; see [vector].
 	edits uint64
+	spare int // see tidy
 }
 
 // New returns an engine without rules, at revision 0.
 func New() *Engine {
-	e := &Engine{}
+	e := &Engine{spare: spare}
 	e.now.Store(empty(0))
 	return e
 }
@@ -65,7 +66,7 @@ func (e *Engine) Change(f func(*Tx) error) (revision uint64, err error) {
 	}
 	after := new(tx.s)
 	after.revision++
-	after = after.tidy()
+	after = after.tidy(e.spare)
 	e.now.Store(after)
 	return after.revision, nil
 }

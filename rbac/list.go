@@ -192,7 +192,3 @@ func (b *bitset) add(n uint32) bool {
 	*word |= bit
 	return true
 }
-
-func (b bitset) has(n uint32) bool {
-	return int(n/64) < len(b) && b[n/64]&(1<<(n%64)) != 0
-}

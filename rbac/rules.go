@@ -88,13 +88,11 @@ func (rs rules) from(key uint64) int {
 // owned lists are written in place.
 func (rs rules) with(r rule, owned bool) rules {
 	i := rs.from(r.key)
-	there := i < len(rs) && rs[i].key == r.key
-	switch {
-	case there && owned:
-		rs[i] = r
-		return rs
+	switch there := i < len(rs) && rs[i].key == r.key; {
 	case there:
-		rs = slices.Clone(rs)
+		if !owned {
+			rs = slices.Clone(rs)
+		}
 		rs[i] = r
 		return rs
 	case owned:
@@ -105,16 +103,4 @@ func (rs rules) with(r rule, owned bool) rules {
 	out[i] = r
 	copy(out[i+1:], rs[i:])
 	return out
-}
-
-// without returns the list without the rule of a key. It never writes to rs.
-func (rs rules) without(key uint64) rules {
-	i := rs.from(key)
-	if i == len(rs) || rs[i].key != key {
-		return rs
-	}
-	if len(rs) == 1 {
-		return nil
-	}
-	return slices.Concat(rs[:i], rs[i+1:])
 }

@@ -1,18 +1,19 @@
 package rbac
 
-// spare is how much may be stale before anything is done about it.
+// spare is how much may be stale before anything is done about it, so that
+// small engines are not tidied all the time.
 const spare = 4096
 
 // tidy returns a snapshot with new backlinks, or with new tables altogether,
 // where most of the old are of rules and names that are gone. Snapshots taken
 // before keep theirs. The cost is spread over the changes that made the waste,
 // at least as many as there are rules.
-func (s *Snapshot) tidy() *Snapshot {
+func (s *Snapshot) tidy(spare int) *Snapshot {
 	names := s.subjectNames.len() + s.targetNames.len()
 	if rules := s.assignments + s.frozen + s.grants + 2*s.placements; names > 2*rules+spare {
 		return s.rebuilt()
 	}
-	if wasted(s.holders, s.assignments) {
+	if wasted(s.holders, s.assignments, spare) {
 		s.holders = new(backlinks)
 		for n, p := range s.subjects.all {
 			var buf [1]rule
@@ -21,7 +22,7 @@ func (s *Snapshot) tidy() *Snapshot {
 			}
 		}
 	}
-	if wasted(s.granted, s.grants) {
+	if wasted(s.granted, s.grants, spare) {
 		s.granted = new(backlinks)
 		for n, p := range s.targets.all {
 			for _, g := range p.grants {
@@ -29,7 +30,7 @@ func (s *Snapshot) tidy() *Snapshot {
 			}
 		}
 	}
-	if wasted(s.heirs, s.inheritances) {
+	if wasted(s.heirs, s.inheritances, spare) {
 		s.heirs = new(backlinks)
 		for n, p := range s.roles.all {
 			for _, parent := range p.parents {
@@ -37,7 +38,7 @@ func (s *Snapshot) tidy() *Snapshot {
 			}
 		}
 	}
-	if wasted(s.contents, s.placements) {
+	if wasted(s.contents, s.placements, spare) {
 		s.contents = new(backlinks)
 		for n, p := range s.targets.all {
 			if p.parent != 0 {
@@ -48,7 +49,7 @@ func (s *Snapshot) tidy() *Snapshot {
 	return s
 }
 
-func wasted(b *backlinks, live int) bool { return b.links.len() > 2*live+spare }
+func wasted(b *backlinks, live, spare int) bool { return b.links.len() > 2*live+spare }
 
 // rebuilt returns the same rules with tables of their own.
 func (s *Snapshot) rebuilt() *Snapshot {
