@@ -87,8 +87,7 @@ func (d Decision) err(param, value string) error {
 //
 // It takes no lock, allocates nothing, and takes as long with a million rules as
 // with ten, but for the memory's distance.
-func (s *System) Judge(app AppID, cname string, uid UID, ip netip.Addr, privilege Privileges, now time.Time) Decision {
-	var d Decision
+func (s *System) Judge(app AppID, cname string, uid UID, ip netip.Addr, privilege Privileges, now time.Time) (d Decision) {
 	if !privilege.single() {
 		d.Reason = InvalidArgument
 		return d

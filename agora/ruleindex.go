@@ -103,21 +103,27 @@ func (s *subject) selects(a *subject) bool {
 		(k&byCName == 0 || s.cname == a.cname)
 }
 
-// ban is a rule as it is judged with. It does not change once published.
+// ban is a rule as it is judged with. It does not change once published. What a
+// judgement looks at fills the first 64 bytes, and the whole 128, so that it is
+// one line of the processor's cache.
 type ban struct {
 	subject
-	id               RuleID
-	op               OpID
-	until            int64 // end of effect in Unix milliseconds
-	created, updated int64
-	privileges       Privileges
-	state            gatehouse.State
+	id         RuleID
+	until      int64 // end of effect in Unix milliseconds
+	privileges Privileges
+	state      gatehouse.State
+
 	hash             uint32 // of the subject; set when it is put into an index
-	// peers, in the ban that stands in a slot, are the rules with these
-	// selectors when there are several. The other fields but the subject mean
-	// nothing then.
+	op               OpID
+	created, updated int64
+	// peers, in a ban whose state is several, are the rules that stand in its
+	// slot. Its other fields but the subject mean nothing then.
 	peers *peers
+	_     [32]byte
 }
+
+// several marks a ban that stands for more than one with the same selectors.
+const several gatehouse.State = 255
 
 // peers are several rules with the same selectors. Of those with a privilege
 // the one that ends last decides: while it lasts it bars, and when it has ended
@@ -193,7 +199,7 @@ func fold(a, b uint64) uint64 {
 
 // add weighs one slot.
 func (v *verdict) add(b *ban, privilege Privileges, at int64) {
-	if b.peers != nil {
+	if b.state == several {
 		i := bits.TrailingZeros8(uint8(privilege)) % privilegeCount
 		v.weigh(b.peers.latest[gatehouse.Enforced][i], at)
 		v.weigh(b.peers.latest[gatehouse.Shadow][i], at)
@@ -317,7 +323,7 @@ func (head *ban) with(b, old *ban) *ban {
 			next.note(b)
 		}
 	}
-	return &ban{subject: head.subject, hash: head.hash, peers: next}
+	return &ban{subject: head.subject, hash: head.hash, state: several, peers: next}
 }
 
 // decides reports whether b is the latest of one of its sorts.
