@@ -188,6 +188,15 @@ func (rs *Rules) Rule(s Scope, key string) *Rule {
 	return rs.base[s]
 }
 
+// Limits reports whether there is a limit of the scope for anyone.
+func (rs *Rules) Limits(s Scope) bool {
+	if rs == nil || int(s) >= len(rs.base) {
+		return false
+	}
+	specials := rs.special(s)
+	return rs.base[s] != nil || specials != nil && len(*specials) > 0
+}
+
 // Claims appends what the call asks of the rules, in the order in which limits
 // refuse: API, user, app, address. It allocates nothing but room in dst, and a
 // nil Rules claims nothing.
