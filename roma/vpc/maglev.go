@@ -42,16 +42,16 @@ func newMaglev(members []*member, weights []int64, channel int) *maglev {
 
 	type claimant struct {
 		next, skip     uint32
+		weight, credit int32
 		slot           uint16
-		weight, credit int64
 	}
 	hashes := make([]uint64, len(members))
 	byHash := make([]uint64, len(members)) // with the index in the low bits
-	heaviest := int64(0)
+	heaviest := int32(0)
 	for i, m := range members {
 		hashes[i] = hashKey(m.address)
 		byHash[i] = hashes[i]&^math.MaxUint16 | uint64(i)
-		heaviest = max(heaviest, weights[i])
+		heaviest = max(heaviest, int32(weights[i]))
 	}
 	slices.Sort(byHash)
 	order := make([]claimant, len(members))
@@ -59,7 +59,7 @@ func newMaglev(members []*member, weights []int64, channel int) *maglev {
 		i := packed & math.MaxUint16
 		start, _ := bits.Mul64(hashes[i], uint64(size))
 		skip, _ := bits.Mul64(fmix64(hashes[i]+fnvOffset), uint64(size-1))
-		order[k] = claimant{next: uint32(start), skip: uint32(skip) + 1, slot: members[i].slot, weight: weights[i]}
+		order[k] = claimant{next: uint32(start), skip: uint32(skip) + 1, slot: members[i].slot, weight: int32(weights[i])}
 	}
 	// The last entries take most of the time, as nearly every claim meets one
 	// that is taken. In large tables the last hundredth is dealt out from a
@@ -84,9 +84,9 @@ func newMaglev(members []*member, weights []int64, channel int) *maglev {
 			at := c.next
 			if free == nil {
 				for taken[at/64]>>(at%64)&1 != 0 {
-					if at += c.skip; at >= uint32(size) {
-						at -= uint32(size)
-					}
+					// at + skip modulo size, without a branch: of the two
+					// candidates the one out of range is the larger.
+					at = min(at+c.skip, at+c.skip-uint32(size))
 				}
 				taken[at/64] |= 1 << (at % 64)
 				c.next = at
