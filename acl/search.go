@@ -251,13 +251,18 @@ func (x *index6) label(k key6) uint16 {
 }
 
 // within returns how many of the first n segments start at k or below, when
-// those that do not all share k's upper half.
+// those that do not all share k's upper half. They mostly are few.
 func (x *index6) within(k key6, n int) int {
+	for range 4 {
+		if n == 0 || above128(k, x.hi[n-1], x.lo[n-1]) == 0 {
+			return n
+		}
+		n--
+	}
 	at := 0
 	for n > 0 {
 		half := (n + 1) >> 1
-		mid := at + half - 1
-		if x.hi[mid] < k.hi || x.lo[mid] <= k.lo {
+		if mid := at + half - 1; above128(k, x.hi[mid], x.lo[mid]) == 0 {
 			at += half
 		}
 		n -= half
@@ -271,6 +276,7 @@ func above64(want, start uint64) uint64 {
 	return borrow
 }
 
+// above128 is above64 of both halves.
 func above128(want key6, hi, lo uint64) uint64 {
 	_, borrow := bits.Sub64(want.lo, lo, 0)
 	_, borrow = bits.Sub64(want.hi, hi, borrow)

@@ -64,7 +64,7 @@ func narrower[K interface {
 const (
 	// leafMost bounds what a change makes anew. A root leaf is small, as it is
 	// searched without a table: short lists are many and should cost little.
-	leafMost     = 2048
+	leafMost     = 4096
 	rootLeafMost = 64
 	// none is the label of a segment that no item holds. Labels of blocks count
 	// up from 0, those of ranges down from none-1.
