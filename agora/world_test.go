@@ -218,3 +218,28 @@ func (w *world) equal(got, want []string) {
 }
 
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// records counts the records whose keys begin with the prefix.
+func (w *world) records(prefix string) (n int) {
+	w.Helper()
+	w.ok(w.store.View(w.ctx, func(r storage.Reader) error {
+		for _, err := range r.Ascend(prefix, storage.PrefixEnd(prefix)) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	}))
+	return n
+}
+
+// position is that of the store's last commit.
+func (w *world) position() (p storage.Position) {
+	w.Helper()
+	w.ok(w.store.View(w.ctx, func(r storage.Reader) error {
+		p = r.Position()
+		return nil
+	}))
+	return p
+}
