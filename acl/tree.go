@@ -242,7 +242,7 @@ func (e *editor[K, X]) merge(items, add, del []span[K], base K, depth int) []spa
 // leaf makes a leaf of items in order.
 func (e *editor[K, X]) leaf(items []span[K], base K, depth int) *node[K, X] {
 	lengths := make([]uint8, 0, len(items))
-	e.ids = e.ids[:0]
+	e.ids = slices.Grow(e.ids[:0], len(items))
 	n := new(node[K, X])
 	for _, it := range items {
 		if bits, ok := it.from.prefix(it.to); ok {
@@ -267,7 +267,9 @@ func (e *editor[K, X]) leaf(items []span[K], base K, depth int) *node[K, X] {
 // What is before the first segment has no label.
 func (e *editor[K, X]) cut(n *node[K, X], items []span[K], base K, depth int) {
 	end := base.fill(depth)
-	e.active, e.starts, e.labels = e.active[:0], e.starts[:0], e.labels[:0]
+	e.active = e.active[:0]
+	e.starts = slices.Grow(e.starts[:0], 2*len(items))
+	e.labels = slices.Grow(e.labels[:0], 2*len(items))
 	for i, it := range items {
 		from := it.from
 		if from.less(base) {
