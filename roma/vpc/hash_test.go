@@ -180,7 +180,7 @@ func shares(mg *maglev) map[uint16]int {
 func maglevOf(ch *Channel) *maglev { return ch.snap.Load().picker.(*maglev) }
 
 func TestMaglevLargestShareAndNeedlessMoves(t *testing.T) {
-	for _, n := range []int{2, 3, 10, 100, 1000, 3000, 5000, 10_000} {
+	for _, n := range []int{2, 3, 10, 100, 1000, 5000} {
 		ch := mustNew(t, Config{Strategy: Maglev}, hashMembers(n)...)
 		before := maglevOf(ch)
 		mean := float64(len(before.table)) / float64(n)
