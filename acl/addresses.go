@@ -91,7 +91,7 @@ func (as Addresses) Match(a netip.Addr) (Item, bool) {
 
 // With returns a copy that also has the items. It costs in proportion to the
 // items given, not to the set: for one, the few thousand items at most that are
-// kept in one place with it are arranged anew, which takes some ten microseconds.
+// kept in one place with it are arranged anew, which takes tens of microseconds.
 func (as Addresses) With(items ...Item) Addresses { return as.change(items, nil) }
 
 // Without returns a copy that does not have the items; those it never had are
