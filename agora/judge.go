@@ -147,7 +147,7 @@ func (s *System) judgeToken(d *Decision, a *app, r *JoinRequest, chosen bool, no
 	if chosen {
 		claim.UID = 0
 	}
-	if r.Token == "" || s.config.Verifier == nil || s.config.Verifier.VerifyToken(claim) != nil {
+	if r.Token == "" || s.config.Verifier.VerifyToken(claim) != nil {
 		d.Allowed, d.Reason = false, InvalidToken
 	}
 	return d.Allowed

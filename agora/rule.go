@@ -287,8 +287,6 @@ func (s *System) endRule(w storage.Writer, op operationRow) error {
 	return s.tables.operations.Put(w, op)
 }
 
-func (r *ruleRow) selectors() Selectors { return Selectors{CName: r.CName, UID: r.UID, IP: r.IP} }
-
 func (r *ruleRow) ban() *ban {
 	return &ban{
 		subject: newSubject(r.CName, r.UID, r.IP), id: r.ID, op: r.Op,

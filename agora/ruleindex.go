@@ -276,14 +276,6 @@ func (x *ruleIndex) showKinds() {
 	}
 }
 
-// about returns the rules about exactly s, by end. It is the writers'.
-func (x *ruleIndex) about(s *subject) []*ban {
-	if seg, i := x.dir.Load().slot(x.hashes(s)[s.kind&7], s); seg != nil {
-		return seg.bans[i].Load().all()
-	}
-	return nil
-}
-
 // all returns the rules that stand in the slot of head.
 func (head *ban) all() []*ban {
 	if head.peers == nil {

@@ -162,17 +162,3 @@ func (s Selectors) check() (Selectors, error) {
 	}
 	return s, nil
 }
-
-// match reports whether the rule is about such an attempt and, when not, which
-// selector differs.
-func (s Selectors) match(cname string, uid UID, ip netip.Addr) (differs string) {
-	switch {
-	case s.CName != "" && s.CName != cname:
-		return "cname"
-	case s.UID != 0 && s.UID != uid:
-		return "uid"
-	case s.IP.IsValid() && s.IP != ip:
-		return "ip"
-	}
-	return ""
-}

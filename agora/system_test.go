@@ -265,22 +265,23 @@ func TestUsageOutlivesAFailingStore(t *testing.T) {
 	w := newWorldOn(t, faulty, agora.Config{})
 	w.expect(allowed, w.a, "c", 1, "")
 	w.clock.advance(5 * time.Minute)
-	faulty.FailCommit(1, nil)
-	w.ok(w.sys.Leave(w.ctx, w.a, "c", 1)) // due, and fails
-	if n := faulty.Pending(); n != 1 {
-		// The first flush only notes when it began.
-		t.Logf("%d faults pending", n)
+	w.expect(allowed, w.a, "d", 1, "")
+	faulty.FailCommit(2, nil)
+	w.ok(w.sys.Leave(w.ctx, w.a, "c", 1)) // stored with the five minutes
+	w.clock.advance(5 * time.Minute)
+	w.ok(w.sys.Leave(w.ctx, w.a, "d", 1)) // due as well, and fails
+	if n := faulty.Pending(); n != 0 {
+		t.Fatalf("%d faults are left: the usage was not stored when due", n)
 	}
 	q := agora.UsageQuery{From: agora.DayOf(t0), To: agora.DayOf(t0), Projects: []agora.ProjectID{w.pa.ID}}
-	if faulty.Pending() == 1 {
-		_, err := w.account.Usage(w.ctx, q)
-		w.fails(err, storagetest.ErrInjected)
-	}
+	faulty.FailCommit(1, nil)
+	_, err := w.account.Usage(w.ctx, q)
+	w.fails(err, storagetest.ErrInjected)
 	for range 2 {
 		u, err := w.account.Usage(w.ctx, q)
 		w.ok(err)
-		if u[0].Daily[0].Audio != 5 {
-			t.Errorf("usage = %+v, want 5 minutes, counted once", u)
+		if u[0].Daily[0].Audio != 10 {
+			t.Errorf("usage = %+v, want 10 minutes, counted once", u)
 		}
 	}
 }

@@ -243,3 +243,30 @@ func (w *world) position() (p storage.Position) {
 	}))
 	return p
 }
+
+// fuzzWorld is what a fuzz target needs of a world.
+type fuzzWorld struct {
+	sys     *agora.System
+	account *agora.Account
+	a       agora.AppID
+}
+
+func newFuzzWorld(f *testing.F) fuzzWorld {
+	f.Helper()
+	ctx := context.Background()
+	store := memory.New(memory.Config{})
+	sys, err := agora.New(store, agora.Config{Clock: func() time.Time { return t0 }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { sys.Close(); store.Close() })
+	account, _, err := sys.CreateAccount(ctx)
+	if err != nil {
+		f.Fatal(err)
+	}
+	p, err := account.CreateProject(ctx, agora.NewProject{Name: "fuzz"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return fuzzWorld{sys, account, p.AppID}
+}
