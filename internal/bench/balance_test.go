@@ -27,6 +27,7 @@ import (
 //   - wleast: each goroutine holds 16 requests and ends the oldest before it
 //     picks the next.
 //   - hash: a client address out of 4,096 picks its member.
+//   - wrr-wide-weights: the same with weights 1 to 10,000.
 //   - change: a member's weight changes (wrr, wleast) or it leaves (hash)
 //     and comes back.
 //
@@ -34,6 +35,25 @@ import (
 // Peers that are not safe for concurrent use stand behind a mutex in the parallel
 // cases.
 func BenchmarkBalance(b *testing.B) {
+	// Weights up to 10,000 make a period of millions of picks, which are worked
+	// out as they come instead of being looked up.
+	balance(b, "gatehouse/wrr-wide-weights/10000", func(b *testing.B) *vpc.Channel {
+		members := balanceMembers(10_000)
+		for i := range members {
+			members[i].Weight = 1 + i*7919%vpc.MaxWeight
+		}
+		ch, err := vpc.New(vpc.Config{}, members...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return ch
+	}, func(ch *vpc.Channel) func(uint64) {
+		return func(uint64) {
+			lease := ch.Pick(time.Time{}, "")
+			lease.Release(time.Time{}, true)
+		}
+	})
+
 	for _, n := range []int{3, 10, 100, 1000, 10_000} {
 		size := strconv.Itoa(n)
 		members := balanceMembers(n)

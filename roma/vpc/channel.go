@@ -88,7 +88,8 @@ func (s Status) String() string {
 
 // Channel balances requests over members. Make one with [New]; all methods are
 // safe for concurrent use. [Channel.Pick] and [Lease.Release] take no lock
-// that a change holds while it works.
+// that a change holds while it works, but for the failed request that takes its
+// member out ([Passive]), which is a change itself.
 type Channel struct {
 	snap atomic.Pointer[snapshot]
 
@@ -597,7 +598,7 @@ func (c *Channel) publishSaved() {
 	case RoundRobin:
 		s.picker = newRoundRobin(chosen, weights)
 	case LeastConnections:
-		s.least = newLeastConnections(&c.leastMu, chosen, weights, c.slots)
+		s.least = newLeastConnections(&c.leastMu, chosen, weights, c.blocks, c.slots)
 		s.picker = s.least
 	case SourceHash, URIHash:
 		s.picker = newRendezvous(chosen, s.strategy == URIHash)
@@ -610,7 +611,7 @@ func (c *Channel) publishSaved() {
 	c.leastMu.Lock()
 	defer c.leastMu.Unlock()
 	if s.least != nil {
-		s.least.catchUp()
+		s.least.catchUp(&s.table)
 	}
 	if old := c.snap.Load(); old != nil && old.least != nil {
 		old.least.closed = true

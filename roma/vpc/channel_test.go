@@ -283,6 +283,23 @@ func TestRevisionGrowsWithChangesOnly(t *testing.T) {
 	}
 }
 
+func TestPickWaitsForNoChange(t *testing.T) {
+	for s := RoundRobin; s <= Maglev; s++ {
+		ch := mustNew(t, Config{Strategy: s, Passive: Passive{Failures: 1, For: time.Second}}, letters(1, 1)...)
+		bad := ch.Pick(t0, "")
+		bad.Release(t0, false) // its return will be due
+		ch.mu.Lock()           // as a change does while it works
+		for range 3 * minLength {
+			lease := ch.Pick(at(time.Hour), "key")
+			if !lease.OK() {
+				t.Fatalf("%v: no pick", s)
+			}
+			lease.Release(at(time.Hour), true)
+		}
+		ch.mu.Unlock()
+	}
+}
+
 func TestManyMembers(t *testing.T) {
 	for s := RoundRobin; s <= Maglev; s++ {
 		members := hashMembers(MaxMembers / 16)

@@ -3,6 +3,7 @@ package vpc
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -27,6 +28,7 @@ type leastConnections struct {
 	places  []place // by slot
 	fronts  []front
 	classes []class
+	active  []int32 // by slot: the requests in flight it was built with, until catchUp
 }
 
 type place struct {
@@ -82,12 +84,12 @@ type front struct {
 // Channel.leastMu.
 var countedByLeast counter
 
-func newLeastConnections(mu *sync.Mutex, members []*member, weights []int64, slots int) *leastConnections {
+func newLeastConnections(mu *sync.Mutex, members []*member, weights []int64, blocks []*counters, slots int) *leastConnections {
 	lc := &leastConnections{mu: mu, members: members, places: make([]place, slots)}
-	active := make([]int32, len(members))
+	lc.active = make([]int32, slots)
 	mu.Lock()
-	for i, m := range members {
-		active[i] = int32(*m.least)
+	for slot := range lc.active {
+		lc.active[slot] = int32(blocks[slot/blockSize].least[slot%blockSize])
 	}
 	mu.Unlock()
 	for i := range lc.places {
@@ -104,7 +106,7 @@ func newLeastConnections(mu *sync.Mutex, members []*member, weights []int64, slo
 			lc.fronts = append(lc.fronts, front{weight: w})
 		}
 		c := &lc.classes[k]
-		n := newNode(active[i], m.cur, uint16(i), m.slot)
+		n := newNode(lc.active[m.slot], m.cur, uint16(i), m.slot)
 		lc.places[m.slot] = place{class: k, node: int32(len(c.heap))}
 		c.heap = append(c.heap, n)
 		c.enter(n.active())
@@ -278,11 +280,24 @@ func (lc *leastConnections) put(c *class, i int, n node) {
 }
 
 func (lc *leastConnections) save() {
+	// Picks wait for copies only.
+	type saved struct {
+		heap   []node
+		counts []count
+	}
+	classes := make([]saved, len(lc.classes))
+	for k := range lc.classes {
+		classes[k].heap = make([]node, len(lc.classes[k].heap))
+	}
 	lc.mu.Lock()
-	defer lc.mu.Unlock()
 	for k := range lc.classes {
 		c, f := &lc.classes[k], &lc.fronts[k]
 		c.counts[f.active].offset = f.offset
+		copy(classes[k].heap, c.heap)
+		classes[k].counts = slices.Clone(c.counts)
+	}
+	lc.mu.Unlock()
+	for _, c := range classes {
 		for _, n := range c.heap {
 			lc.members[n.index()].cur = n.value() + c.counts[n.active()].offset
 		}
@@ -291,11 +306,15 @@ func (lc *leastConnections) save() {
 
 // catchUp takes in the requests that came and went while lc was built. The
 // caller holds the lock until lc is what picks see.
-func (lc *leastConnections) catchUp() {
-	for _, m := range lc.members {
-		at := lc.places[m.slot]
-		if active := int32(*m.least); active != lc.classes[at.class].heap[at.node].active() {
+func (lc *leastConnections) catchUp(t *table) {
+	for slot, at := range lc.places {
+		if at.class < 0 {
+			continue
+		}
+		if active := int32(t.blocks[slot/blockSize].least[slot%blockSize]); active != lc.active[slot] {
+			at = lc.places[slot] // others may have moved it
 			lc.move(int(at.class), int(at.node), active, 0)
 		}
 	}
+	lc.active = nil
 }

@@ -196,13 +196,14 @@ func (rr *roundRobin) save() {
 		return
 	}
 	rr.mu.Lock()
-	defer rr.mu.Unlock()
 	number, place := rr.split(rr.cursor.Load())
 	g := rr.seek(number)
-	if g == nil { // another change would have to overtake this one
-		return
+	if g == nil { // two segments went by since the line above
+		g, place = rr.segment.Load(), 0
 	}
 	rr.workOut(g, place)
+	rr.mu.Unlock()
+	// What is worked out does not change any more, so picks need not wait.
 	slots := uint16(0)
 	for _, m := range rr.members {
 		slots = max(slots, m.slot)
