@@ -1,0 +1,99 @@
+package mirror
+
+import (
+	"iter"
+
+	"github.com/gatehouse-go/gatehouse/internal/table"
+)
+
+// List is rows of one state in one order, perhaps a part of them. It is a
+// value; its methods return a changed copy. The zero List is empty.
+type List[T any] struct {
+	tree     *tree[T]
+	from, to string // of keys; an empty to is no bound
+	keep     func(*T) bool
+}
+
+// Where keeps the rows for which keep returns true; several filters must all
+// return true. A nil keep keeps all.
+func (l List[T]) Where(keep func(*T) bool) List[T] {
+	if before := l.keep; before != nil && keep != nil {
+		after := keep
+		keep = func(row *T) bool { return before(row) && after(row) }
+	} else if keep == nil {
+		keep = before
+	}
+	l.keep = keep
+	return l
+}
+
+// All yields the rows.
+func (l List[T]) All() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		if l.tree == nil {
+			return
+		}
+		l.tree.Ascend(l.from, func(key string, row *T) bool {
+			if l.to != "" && key >= l.to {
+				return false
+			}
+			return l.keep != nil && !l.keep(row) || yield(row)
+		})
+	}
+}
+
+// First returns the first row.
+func (l List[T]) First() (row *T, found bool) {
+	for row := range l.All() {
+		return row, true
+	}
+	return nil, false
+}
+
+// Any reports whether there is a row.
+func (l List[T]) Any() bool {
+	_, found := l.First()
+	return found
+}
+
+// whole reports whether the list is all of its tree.
+func (l List[T]) whole() bool { return l.keep == nil && l.from == "" && l.to == "" }
+
+// Count returns the number of rows.
+func (l List[T]) Count() (n int) {
+	if l.tree != nil && l.whole() {
+		return l.tree.Len()
+	}
+	for range l.All() {
+		n++
+	}
+	return n
+}
+
+// Page returns the part of the rows that the window shows, and their total.
+// Of a whole scope without a filter only the rows shown are looked at.
+func (l List[T]) Page(w table.Window) table.Page[*T] {
+	w = table.Window{Offset: max(w.Offset, 0), Limit: max(w.Limit, 0)}
+	page := table.Page[*T]{Rows: []*T{}, Window: w}
+	if l.tree == nil {
+		return page
+	}
+	if l.whole() {
+		page.Total = l.tree.Len()
+		first, _, found := l.tree.GetAt(w.Offset)
+		if found && w.Limit > 0 {
+			l.tree.Ascend(first, func(_ string, row *T) bool {
+				page.Rows = append(page.Rows, row)
+				return len(page.Rows) < w.Limit
+			})
+		}
+		return page
+	}
+	for row := range l.All() {
+		if page.Total >= w.Offset && len(page.Rows) < w.Limit {
+			page.Rows = append(page.Rows, row)
+		}
+		page.Total++
+	}
+	return page
+}

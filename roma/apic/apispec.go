@@ -1,0 +1,196 @@
+package apic
+
+import "time"
+
+// APISpec is the definition of an API, as a caller gives it (4.3.1) and as it
+// is kept: with the document's defaults for what was left out.
+type APISpec struct {
+	Name          string      `json:"name"`
+	Type          int         `json:"type"` // 1 public, 2 private
+	Version       string      `json:"version,omitempty"`
+	Protocol      string      `json:"req_protocol"` // HTTP, HTTPS, BOTH
+	Method        string      `json:"req_method"`
+	URI           string      `json:"req_uri"`
+	AuthType      string      `json:"auth_type"` // NONE, APP, IAM, AUTHORIZER
+	AuthOpt       *AuthOption `json:"auth_opt,omitempty"`
+	AuthorizerID  string      `json:"authorizer_id,omitempty"`
+	CORS          bool        `json:"cors"`
+	MatchMode     string      `json:"match_mode,omitempty"` // NORMAL, SWA
+	BackendType   string      `json:"backend_type"`         // HTTP, FUNCTION, MOCK
+	GroupID       string      `json:"group_id"`
+	AppID         string      `json:"roma_app_id,omitempty"`
+	DomainName    string      `json:"domain_name,omitempty"`
+	Tag           string      `json:"tag,omitempty"`
+	Tags          []string    `json:"tags,omitempty"`
+	Remark        string      `json:"remark,omitempty"`
+	BodyRemark    string      `json:"body_remark,omitempty"`
+	SuccessSample string      `json:"result_normal_sample,omitempty"`
+	FailureSample string      `json:"result_failure_sample,omitempty"`
+	ResponseID    string      `json:"response_id,omitempty"`
+
+	RequestParams    []RequestParam   `json:"req_params,omitempty"`
+	BackendParams    []BackendParam   `json:"backend_params,omitempty"`
+	HTTP             *HTTPBackend     `json:"backend_api,omitempty"`
+	Function         *FunctionBackend `json:"func_info,omitempty"`
+	Mock             *MockBackend     `json:"mock_info,omitempty"`
+	HTTPPolicies     []HTTPPolicy     `json:"policy_https,omitempty"`
+	FunctionPolicies []FunctionPolicy `json:"policy_functions,omitempty"`
+	MockPolicies     []MockPolicy     `json:"policy_mocks,omitempty"`
+}
+
+// AuthOption says more of how an API with APP authentication is called.
+type AuthOption struct {
+	AppCode string `json:"app_code_auth_type"` // DISABLE, HEADER
+}
+
+// RequestParam is a parameter of the request of an API.
+type RequestParam struct {
+	ID          string  `json:"id,omitempty"` // given by the system
+	Name        string  `json:"name"`
+	Type        string  `json:"type"`     // STRING, NUMBER
+	Location    string  `json:"location"` // PATH, QUERY, HEADER
+	Default     *string `json:"default_value,omitempty"`
+	Sample      string  `json:"sample_value,omitempty"`
+	Required    int     `json:"required,omitempty"`     // 1 yes, 2 no
+	Valid       int     `json:"valid_enable,omitempty"` // 1 yes, 2 no
+	Remark      string  `json:"remark,omitempty"`
+	Enum        string  `json:"enumerations,omitempty"`
+	Min         *int    `json:"min_num,omitempty"`
+	Max         *int    `json:"max_num,omitempty"`
+	MinSize     *int    `json:"min_size,omitempty"`
+	MaxSize     *int    `json:"max_size,omitempty"`
+	Regular     string  `json:"regular,omitempty"`
+	JSONSchema  string  `json:"json_schema,omitempty"`
+	PassThrough int     `json:"pass_through,omitempty"` // 1 yes, 2 no
+}
+
+// BackendParam is a parameter that the gateway sends to the backend.
+type BackendParam struct {
+	ID        string `json:"id,omitempty"` // given by the system
+	RequestID string `json:"req_param_id,omitempty"`
+	Name      string `json:"name"`
+	Location  string `json:"location"` // PATH, QUERY, HEADER
+	Origin    string `json:"origin"`   // REQUEST, CONSTANT, SYSTEM
+	Value     string `json:"value"`
+	Remark    string `json:"remark,omitempty"`
+}
+
+// Target is where an HTTP backend is and how it is called.
+type Target struct {
+	Domain       string      `json:"url_domain,omitempty"` // host[:port]
+	Protocol     string      `json:"req_protocol"`         // HTTP, HTTPS
+	Method       string      `json:"req_method"`
+	URI          string      `json:"req_uri"`
+	Timeout      int         `json:"timeout"` // milliseconds
+	ClientSSL    bool        `json:"enable_client_ssl,omitempty"`
+	Channel      *VPCChannel `json:"vpc_channel_info,omitempty"`
+	UseChannel   int         `json:"vpc_channel_status,omitempty"` // 1 yes, 2 no
+	AuthorizerID string      `json:"authorizer_id,omitempty"`
+}
+
+// VPCChannel is the channel through which a backend is reached.
+type VPCChannel struct {
+	ID        string `json:"vpc_channel_id"`
+	ProxyHost string `json:"vpc_channel_proxy_host,omitempty"`
+	Port      int    `json:"vpc_channel_port,omitempty"`
+	ECSID     string `json:"ecs_id,omitempty"`
+	ECSName   string `json:"ecs_name,omitempty"`
+	Cascade   bool   `json:"cascade_flag,omitempty"`
+}
+
+// Stamp is what the system adds to a backend.
+type Stamp struct {
+	ID         string    `json:"id,omitempty"`
+	Status     int       `json:"status,omitempty"` // 1
+	Registered time.Time `json:"register_time,omitzero"`
+	Updated    time.Time `json:"update_time,omitzero"`
+}
+
+// HTTPBackend is a backend that is called over HTTP.
+type HTTPBackend struct {
+	Stamp
+	Target
+	Version string `json:"version,omitempty"`
+	Remark  string `json:"remark,omitempty"`
+}
+
+// FunctionBackend is a function that is invoked.
+type FunctionBackend struct {
+	Stamp
+	URN          string `json:"function_urn"`
+	Invocation   string `json:"invocation_type"` // sync, async
+	Timeout      int    `json:"timeout"`         // milliseconds
+	Version      string `json:"version,omitempty"`
+	Remark       string `json:"remark,omitempty"`
+	AuthorizerID string `json:"authorizer_id,omitempty"`
+}
+
+// MockBackend is an answer without a backend.
+type MockBackend struct {
+	Stamp
+	Result       string `json:"result_content,omitempty"`
+	Version      string `json:"version,omitempty"`
+	Remark       string `json:"remark,omitempty"`
+	AuthorizerID string `json:"authorizer_id,omitempty"`
+}
+
+// Policy is when a backend is called instead of the default one.
+type Policy struct {
+	ID            string         `json:"id,omitempty"` // given by the system
+	Name          string         `json:"name"`
+	Effect        string         `json:"effect_mode"` // ALL, ANY
+	Conditions    []Condition    `json:"conditions"`
+	BackendParams []BackendParam `json:"backend_params,omitempty"`
+}
+
+// Condition is a condition of a Policy.
+type Condition struct {
+	ID            string `json:"id,omitempty"` // given by the system
+	ParamID       string `json:"req_param_id,omitempty"`
+	ParamLocation string `json:"req_param_location,omitempty"`
+	Param         string `json:"req_param_name,omitempty"`
+	Type          string `json:"condition_type,omitempty"`   // exact, enum, pattern
+	Origin        string `json:"condition_origin,omitempty"` // param, source
+	Value         string `json:"condition_value"`
+}
+
+// HTTPPolicy is a Policy whose backend is called over HTTP.
+type HTTPPolicy struct {
+	Policy
+	Target
+}
+
+// FunctionPolicy is a Policy whose backend is a function.
+type FunctionPolicy struct {
+	Policy
+	URN          string `json:"function_urn"`
+	Invocation   string `json:"invocation_type"`
+	Timeout      int    `json:"timeout"`
+	Version      string `json:"version,omitempty"`
+	AuthorizerID string `json:"authorizer_id,omitempty"`
+}
+
+// MockPolicy is a Policy that answers without a backend.
+type MockPolicy struct {
+	Policy
+	Result       string `json:"result_content,omitempty"`
+	AuthorizerID string `json:"authorizer_id,omitempty"`
+}
+
+// API is an API as callers see it.
+type API struct {
+	ID string `json:"id"`
+	APISpec
+	Status       int       `json:"status"`            // 1
+	Arrange      int       `json:"arrange_necessary"` // 2
+	Registered   time.Time `json:"register_time"`
+	Updated      time.Time `json:"update_time"`
+	GroupName    string    `json:"group_name,omitempty"`
+	GroupVersion string    `json:"group_version,omitempty"`
+	AppName      string    `json:"roma_app_name,omitempty"`
+	BackendAPIID string    `json:"ld_api_id,omitempty"`
+	// Of all environments where the API is online, joined by |.
+	RunEnvName string `json:"run_env_name,omitempty"`
+	RunEnvID   string `json:"run_env_id,omitempty"`
+	PublishID  string `json:"publish_id,omitempty"`
+}

@@ -1,0 +1,60 @@
+package check
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/gatehouse-go/gatehouse/internal/table"
+	"github.com/gatehouse-go/gatehouse/roma/list"
+)
+
+const maxLimit = 500
+
+// Page is the window of a list of chapters 4.1 to 4.6: 1 to 500 rows, 20 unless
+// asked for. A limit below is APIG.2002, one above 2003.
+func (c *Check) Page(p list.Paging) table.Window {
+	w := window(p, 20)
+	c.Bounds("limit", int64(w.Limit), 1, maxLimit)
+	return w
+}
+
+// PolicyPage is the window of a list of chapter 4.7 and later: as Page, but
+// any other limit is a wrong value, APIG.2012.
+func (c *Check) PolicyPage(p list.Paging) table.Window {
+	w := window(p, 20)
+	if w.Limit < 1 || w.Limit > maxLimit {
+		c.fail(inPath, "limit", strconv.Itoa(w.Limit))
+	}
+	return w
+}
+
+// CommonPage is the window of a list of chapters 3.1 to 3.3: 1 to 500 rows,
+// 10 unless asked for, from 0 to 10000.
+func (c *Check) CommonPage(p list.Paging) table.Window {
+	w := window(p, 10)
+	c.Range("limit", int64(w.Limit), 1, maxLimit)
+	c.Range("offset", int64(w.Offset), 0, 10000)
+	return w
+}
+
+func window(p list.Paging, limit int) table.Window {
+	if p.Limit != nil {
+		limit = *p.Limit
+	}
+	return table.Window{Offset: max(p.Offset, 0), Limit: limit}
+}
+
+// Precise refuses a precise_search that names anything but the filters.
+func (c *Check) Precise(p list.Precise, filters ...string) {
+	for s := range p.Names {
+		c.Enum("precise_search", s, filters...)
+	}
+}
+
+// Action requires the query parameter action to be one of the given words, as
+// the batch calls do. Anything else is APIG.2011.
+func Action(action string, words ...string) error {
+	c := Body()
+	c.Invalid("action", action, slices.Contains(words, action))
+	return c.Err()
+}

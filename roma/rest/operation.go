@@ -1,0 +1,78 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gatehouse-go/gatehouse/internal/surface"
+	"github.com/gatehouse-go/gatehouse/roma/apic"
+	"github.com/gatehouse-go/gatehouse/roma/list"
+)
+
+// The shapes that nearly all operations of chapter 4 have. What follows the
+// pattern is a method expression of [apic.Control], so that an operation is a
+// line:
+//
+//	create("POST /envs", apic.Control.CreateEnvironment),
+
+// created is the answer 201.
+var created = surface.Status(http.StatusCreated)
+
+// call takes an input of query and body and answers 200 unless told otherwise.
+func call[In, Out any](pattern string, f func(apic.Control, context.Context, In) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in In) (Out, error) { return f(gateway(ctx), ctx, in) }, options...)
+}
+
+// create is call with the answer 201.
+func create[In, Out any](pattern string, f func(apic.Control, context.Context, In) (Out, error)) surface.Operation {
+	return call(pattern, f, created)
+}
+
+// ask is call without an answer but 204.
+func ask[In any](pattern string, f func(apic.Control, context.Context, In) error) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in In) (surface.None, error) {
+		return surface.None{}, f(gateway(ctx), ctx, in)
+	}, surface.Status(http.StatusNoContent))
+}
+
+type byID struct {
+	ID string `path:"id"`
+}
+
+type edit[In any] struct {
+	ID   string `path:"id"`
+	Body In     `body:"json"`
+}
+
+// get takes the {id} in the path.
+func get[Out any](pattern string, f func(apic.Control, context.Context, string) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in byID) (Out, error) { return f(gateway(ctx), ctx, in.ID) }, options...)
+}
+
+// update takes the {id} in the path and a body.
+func update[In, Out any](pattern string, f func(apic.Control, context.Context, string, In) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in edit[In]) (Out, error) {
+		return f(gateway(ctx), ctx, in.ID, in.Body)
+	}, options...)
+}
+
+// remove takes the {id} in the path and answers 204.
+func remove(pattern string, f func(apic.Control, context.Context, string) error) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in byID) (surface.None, error) {
+		return surface.None{}, f(gateway(ctx), ctx, in.ID)
+	}, surface.Status(http.StatusNoContent))
+}
+
+// page answers a list: its rows under a name, how many they are, and how many
+// there are in all.
+func page[Q, T any](pattern, name string, f func(apic.Control, context.Context, Q) (list.Page[T], error)) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, q Q) (map[string]any, error) {
+		p, err := f(gateway(ctx), ctx, q)
+		return paged(name, p), err
+	})
+}
+
+// paged is a page as it is answered.
+func paged[T any](name string, p list.Page[T]) map[string]any {
+	return map[string]any{name: p.Rows, "size": len(p.Rows), "total": p.Total}
+}
