@@ -29,12 +29,19 @@ type Claim struct {
 
 // For is a claim of cost 1 from the rule's counter of a key: a user, an app, a
 // token, or "" where one counter is for all.
-func (r *Rule) For(key string) Claim { return r.claim("", key) }
+func (r *Rule) For(key string) Claim {
+	// A Claim is larger than what is handed up in registers: this is inlined,
+	// and written where the caller has it.
+	return Claim{rule: r, key: key, hash: r.hashKey(key, ""), cost: 1}
+}
 
 // ForAddr is a claim of cost 1 from the rule's counter of the prefix that the
 // address is in, by the widths of the limit. An IPv4 address mapped to IPv6 is
 // its IPv4 address, zones do not matter, and all invalid addresses are one.
-func (r *Rule) ForAddr(a netip.Addr) Claim { return r.claimAddr("", a) }
+func (r *Rule) ForAddr(a netip.Addr) Claim {
+	a = a.Unmap()
+	return Claim{rule: r, addr: a, hash: r.hashAddr(a, ""), cost: 1}
+}
 
 // Costing is the claim with another cost; 0 looks and is never refused. A
 // negative cost is refused: see [Limiter.Refund].
@@ -46,16 +53,19 @@ func (c Claim) Costing(cost int64) Claim {
 // Rule is the rule claimed from.
 func (c Claim) Rule() *Rule { return c.rule }
 
-func (r *Rule) claim(within, key string) Claim {
+func (r *Rule) hashKey(key, within string) uint64 {
 	h := mix(r.seed, maphash.String(hashSeed, key))
-	return Claim{rule: r, within: within, key: key, hash: r.hash(h, within), cost: 1}
+	if within != "" {
+		h = mix(h, maphash.String(hashSeed, within))
+	}
+	return max(h, 1)
 }
 
-func (r *Rule) claimAddr(within string, a netip.Addr) Claim {
+// hashAddr is the hash of an unmapped address's prefix.
+func (r *Rule) hashAddr(a netip.Addr, within string) uint64 {
 	if !a.IsValid() {
-		return r.claim(within, "")
+		return r.hashKey("", within)
 	}
-	a = a.Unmap()
 	var h uint64
 	if a.Is4() {
 		width := r.limit.Widths.IPv4
@@ -80,10 +90,6 @@ func (r *Rule) claimAddr(within string, a netip.Addr) Claim {
 		h = mix(r.seed, binary.BigEndian.Uint64(b[:8])&hi)
 		h = mix(h, binary.BigEndian.Uint64(b[8:])&lo)
 	}
-	return Claim{rule: r, within: within, addr: a, hash: r.hash(h, within), cost: 1}
-}
-
-func (r *Rule) hash(h uint64, within string) uint64 {
 	if within != "" {
 		h = mix(h, maphash.String(hashSeed, within))
 	}

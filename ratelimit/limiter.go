@@ -67,8 +67,55 @@ func New(config Config) (*Limiter, error) {
 // Limits in state Off are passed over. Those in state Shadow are counted as if
 // alone they were enforced, and named in the decision.
 func (l *Limiter) Take(now time.Time, claims ...Claim) (d Decision) {
-	l.run(now, claims, taking, nil, &d)
+	if len(claims) != 1 || !l.takeOne(now.UnixMicro(), &claims[0], &d) {
+		l.run(now, claims, taking, nil, &d)
+	}
 	return d
+}
+
+// takeOne is run for the commonest Take: one claim of an enforced Fixed limit
+// from a counter that is there. It reports false, and has done nothing, when
+// the Take is any other.
+func (l *Limiter) takeOne(seen int64, c *Claim, d *Decision) bool {
+	r := c.rule
+	if r == nil || r.limit.Kind != Fixed || r.limit.State != gatehouse.Enforced || r.limit.CountRefused || c.cost <= 0 {
+		return false
+	}
+	t := &l.table
+	n := t.shard(c.hash)
+	part, s := t.part(n), &t.shards[n]
+	s.acquire()
+	now := max(seen, s.latest)
+	i := t.find(part, c.hash)
+	if i < 0 || part[i].end <= now {
+		s.release()
+		return false
+	}
+	slot := &part[i]
+	used, end, room := int64(slot.n), slot.end, c.cost <= r.limit.Max-int64(slot.n)
+	if room {
+		used += c.cost
+		slot.n, s.latest = uint64(used), now
+	}
+	s.release()
+
+	d.Allowed, d.Outcome = room, Exceeded
+	if room {
+		d.Outcome = Within
+	}
+	st := &d.Standing
+	st.Limit, st.Scope, st.Special, st.Revision = r.limit.ID, r.scope, r.special, r.limit.Revision
+	st.NoRoom, st.Max, st.Used, st.Left = !room, r.limit.Max, used, max(r.limit.Max-used, 0)
+	if used == 0 {
+		end = now
+	}
+	st.Reset = span(end, seen)
+	if c.cost > r.limit.Max {
+		st.Retry = Never
+	} else if c.cost > r.limit.Max-used {
+		st.Retry = st.Reset
+	}
+	return true
 }
 
 // TakeEach is Take that also writes the standing of each claim's limit to

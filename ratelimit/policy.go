@@ -212,20 +212,21 @@ func (rs *Rules) Claims(dst []Claim, call Call) []Claim {
 		within = ""
 	}
 	if r := rs.base[API]; r != nil && (call.API != "" || rs.shared) {
-		dst = append(dst, r.claim(within, "").Costing(cost))
+		dst = append(dst, Claim{rule: r, within: within, hash: r.hashKey("", within), cost: cost})
 	}
 	if call.User != "" {
 		if r := rs.Rule(User, call.User); r != nil {
-			dst = append(dst, r.claim(within, call.User).Costing(cost))
+			dst = append(dst, Claim{rule: r, within: within, key: call.User, hash: r.hashKey(call.User, within), cost: cost})
 		}
 	}
 	if call.App != "" {
 		if r := rs.Rule(App, call.App); r != nil {
-			dst = append(dst, r.claim(within, call.App).Costing(cost))
+			dst = append(dst, Claim{rule: r, within: within, key: call.App, hash: r.hashKey(call.App, within), cost: cost})
 		}
 	}
 	if r := rs.base[Address]; r != nil && call.Addr.IsValid() {
-		dst = append(dst, r.claimAddr(within, call.Addr).Costing(cost))
+		a := call.Addr.Unmap()
+		dst = append(dst, Claim{rule: r, within: within, addr: a, hash: r.hashAddr(a, within), cost: cost})
 	}
 	return dst
 }
