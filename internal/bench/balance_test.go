@@ -147,7 +147,7 @@ func BenchmarkBalance(b *testing.B) {
 				}
 			})
 		}
-		balance(b, "nginx-scan/wleast/"+size, func(*testing.B) *leastScan { return newLeastScan(members) },
+		balance(b, "limit-nginx-scan/wleast/"+size, func(*testing.B) *leastScan { return newLeastScan(members) },
 			func(s *leastScan) func(uint64) {
 				held := [16]int{}
 				for i := range held {
