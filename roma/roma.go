@@ -23,7 +23,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/mirror"
 	"github.com/gatehouse-go/gatehouse/internal/surface"
+	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
@@ -57,6 +59,8 @@ type System struct {
 	core   *core.Core
 	config Config
 	apic   *apic.System
+
+	appsByTime *mirror.Order[core.App]
 }
 
 // New opens a system on a store and reads its records. The store stays the
@@ -70,6 +74,7 @@ func New(store storage.Store, config Config) (*System, error) {
 	}
 	c := core.New(store, config.Clock, config.Logger)
 	s := &System{core: c, config: config, apic: apic.Attach(c, config.APIC)}
+	s.appsByTime = c.Apps.Order(func(a *core.App) table.Key { return table.Time(a.Created) })
 	if err := c.Start(context.Background()); err != nil {
 		return nil, err
 	}

@@ -97,3 +97,20 @@ func (l List[T]) Page(w table.Window) table.Page[*T] {
 	}
 	return page
 }
+
+// Chained is lists one after another.
+type Chained[T any] []List[T]
+
+// Chain is the rows of the lists, one list after another.
+func Chain[T any](lists ...List[T]) Chained[T] { return lists }
+
+// Page returns the part of the rows that the window shows, and their total.
+func (c Chained[T]) Page(w table.Window) table.Page[*T] {
+	page := table.Page[*T]{Rows: []*T{}, Window: w}
+	for _, l := range c {
+		part := l.Page(table.Window{Offset: w.Offset - page.Total, Limit: w.Limit - len(page.Rows)})
+		page.Rows = append(page.Rows, part.Rows...)
+		page.Total += part.Total
+	}
+	return page
+}

@@ -59,6 +59,9 @@ func (s *System) limit(name Limit) int {
 	return max(n, 0)
 }
 
+// Limit returns a limit, 0 for none.
+func (s *System) Limit(name Limit) int { return s.limit(name) }
+
 // Resolvers look up what lies outside an instance. Each may be nil.
 type Resolvers struct {
 	// CNAME reports whether the domain points at the group's subdomain. Nil

@@ -18,9 +18,13 @@ import (
 // created is the answer 201.
 var created = surface.Status(http.StatusCreated)
 
-// call takes an input of query and body and answers 200 unless told otherwise.
+type body[In any] struct {
+	Body In `body:"json" bind:"required"`
+}
+
+// call takes a body and answers 200 unless told otherwise.
 func call[In, Out any](pattern string, f func(apic.Control, context.Context, In) (Out, error), options ...surface.Option) surface.Operation {
-	return surface.Op(pattern, func(ctx context.Context, in In) (Out, error) { return f(gateway(ctx), ctx, in) }, options...)
+	return surface.Op(pattern, func(ctx context.Context, in body[In]) (Out, error) { return f(gateway(ctx), ctx, in.Body) }, options...)
 }
 
 // create is call with the answer 201.
@@ -30,9 +34,24 @@ func create[In, Out any](pattern string, f func(apic.Control, context.Context, I
 
 // ask is call without an answer but 204.
 func ask[In any](pattern string, f func(apic.Control, context.Context, In) error) surface.Operation {
-	return surface.Op(pattern, func(ctx context.Context, in In) (surface.None, error) {
-		return surface.None{}, f(gateway(ctx), ctx, in)
+	return surface.Op(pattern, func(ctx context.Context, in body[In]) (surface.None, error) {
+		return surface.None{}, f(gateway(ctx), ctx, in.Body)
 	}, surface.Status(http.StatusNoContent))
+}
+
+// batch takes the query parameter action and a body.
+func batch[In, Out any](pattern string, f func(apic.Control, context.Context, string, In) (Out, error)) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in struct {
+		Action string `query:"action"`
+		Body   In     `body:"json" bind:"required"`
+	}) (Out, error) {
+		return f(gateway(ctx), ctx, in.Action, in.Body)
+	})
+}
+
+// find takes a query and answers with something that is no page of a list.
+func find[Q, Out any](pattern string, f func(apic.Control, context.Context, Q) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, q Q) (Out, error) { return f(gateway(ctx), ctx, q) }, options...)
 }
 
 type byID struct {
@@ -41,7 +60,7 @@ type byID struct {
 
 type edit[In any] struct {
 	ID   string `path:"id"`
-	Body In     `body:"json"`
+	Body In     `body:"json" bind:"required"`
 }
 
 // get takes the {id} in the path.

@@ -183,6 +183,9 @@ func (c *Check) Choice(param string, n int64, choices ...int64) {
 	}
 }
 
+// Fits reports whether a text is valid and has at most n characters.
+func Fits(s string, n int) bool { return utf8.ValidString(s) && utf8.RuneCountInString(s) <= n }
+
 func length(s string, a, b int) bool {
 	n := utf8.RuneCountInString(s)
 	return a <= n && n <= b

@@ -1,0 +1,51 @@
+package rest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-go/gatehouse/roma/iam"
+)
+
+// What goes wrong before an operation is reached.
+func TestCallers(t *testing.T) {
+	f := setup(t)
+	f.users.AddTokenUntil("old", root, time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC))
+	f.users.AddToken("reader", iam.Principal{UserID: "u-reader", Access: iam.Read})
+	f.users.AddToken("nobody", iam.Principal{UserID: "u-nobody"})
+	f.users.AddToken("foreign", iam.Principal{UserID: "u-foreign", ProjectID: "other", Access: iam.Full})
+	envs := apicBase + "/envs"
+	for _, c := range []struct {
+		rule, token, method, path string
+		status                    int
+		code, text                string
+	}{
+		{"no token", "", "GET", envs, 400, "APIG.1000", "The token is missing"},
+		{"a wrong token", "nope", "GET", envs, 401, "APIG.1002", "Incorrect token or token resolution failed"},
+		{"an old token", "old", "GET", envs, 401, "APIG.1001", "The token has expired"},
+		{"a caller without rights", "nobody", "GET", envs, 403, "APIG.1005", "No permissions to request this method"},
+		{"a reader who writes", "reader", "POST", envs, 403, "APIG.1005", ""},
+		{"a caller of another project", "foreign", "GET", envs, 403, "APIG.1005", ""},
+		{"an unknown instance", "demo-token", "GET", "/v2/" + projectID + "/apic/instances/nope/envs", 404, "APIG.3030", "The instance does not exist;id:nope"},
+		{"an instance of another project", "demo-token", "GET", "/v2/other/apic/instances/" + instanceID + "/envs", 404, "APIG.3030", ""},
+		{"the token is checked before the instance", "nope", "GET", "/v2/x/apic/instances/y/envs", 401, "APIG.1002", ""},
+	} {
+		f.token = c.token
+		t.Log(c.rule)
+		f.refused(c.method, c.path, `{"name":"DEV"}`, c.status, c.code, c.text)
+	}
+	f.token = "reader"
+	if r := f.do("GET", envs, nil); r.status != 200 {
+		t.Errorf("a reader who reads: %d %s", r.status, r.raw)
+	}
+}
+
+func TestBodies(t *testing.T) {
+	f := setup(t)
+	envs := apicBase + "/envs"
+	f.refused("POST", envs, nil, 400, "APIG.2000", "Parameter error: Serialization error: unexpected end of JSON input")
+	f.refused("POST", envs, `{"name":`, 400, "APIG.2000", "Parameter error: Serialization error: ")
+	f.refused("POST", envs, `{"name":{}}`, 400, "APIG.2000", "Parameter error: Serialization error: ")
+	f.refused("POST", envs, `[]`, 400, "APIG.2000", "Parameter error: Serialization error: ")
+	f.refused("POST", envs, `{}`, 400, "APIG.2001", "The request parameters must be specified,parameterName:name")
+}
