@@ -126,10 +126,10 @@ func (s *System) judgeApp(d *Decision, a *app) bool {
 func judgeRules(d *Decision, a *app, who *subject, privilege Privileges, now time.Time) bool {
 	v := a.rules.judge(who, privilege, now.UnixMilli())
 	if v.shadow != nil {
-		d.Shadow = v.shadow.match()
+		d.Shadow = v.shadow.match(who)
 	}
 	if v.bars != nil {
-		d.Allowed, d.Reason, d.Rule = false, BannedByServer, v.bars.match()
+		d.Allowed, d.Reason, d.Rule = false, BannedByServer, v.bars.match(who)
 	}
 	return d.Allowed
 }
@@ -164,8 +164,17 @@ func (s *System) judgePublish(a *app, m *session, kind Privileges, now time.Time
 	return d
 }
 
-func (b *ban) match() Match {
-	return Match{ID: b.id, Selectors: b.selectors(), Until: utc(b.until)}
+// match describes the rule to who is matched by it. The channel's name is the
+// attempt's, which equals the rule's and is nearer.
+func (b *ban) match(who *subject) Match {
+	m := Match{ID: b.id, Selectors: Selectors{UID: b.uid}, Until: utc(b.until)}
+	if b.kind&byCName != 0 {
+		m.Selectors.CName = who.cname
+	}
+	if b.kind&byIP != 0 {
+		m.Selectors.IP = netip.AddrFrom16(b.ip).Unmap()
+	}
+	return m
 }
 
 // Explanation is a judgement with the rules that were looked at.
@@ -204,8 +213,7 @@ func (s *System) Explain(app AppID, cname string, uid UID, ip netip.Addr, privil
 	who := newSubject(cname, uid, ip)
 	others := 0
 	for _, b := range a.bans() {
-		same := b.selects(&who)
-		if !same {
+		if !b.selects(&who) {
 			if others++; others > MaxExplained {
 				x.Omitted++
 				continue

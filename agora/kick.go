@@ -28,7 +28,8 @@ func (s *System) kick(a *app, b *ban, how kickKind) {
 	// though it may be there when its channel's turn comes.
 	last := p.numbered.Load()
 	t := s.tally(a)
-	p.visit(&b.subject, func(ch *channel, list []*session) {
+	about := b.subject()
+	p.visit(&about, func(ch *channel, list []*session) {
 		events := make([]Event, 0, min(len(list), eventsAtOnce))
 		tell := func(e Event) {
 			if !s.events.wanted.Load() {
@@ -73,7 +74,8 @@ func (s *System) restore(a *app, b *ban) {
 		return
 	}
 	now := s.now()
-	a.presence.visit(&b.subject, func(_ *channel, list []*session) {
+	about := b.subject()
+	a.presence.visit(&about, func(_ *channel, list []*session) {
 		for _, m := range list {
 			var back Privileges
 			for _, k := range [...]Privileges{PublishAudio, PublishVideo} {

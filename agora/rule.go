@@ -288,11 +288,10 @@ func (s *System) endRule(w storage.Writer, op operationRow) error {
 }
 
 func (r *ruleRow) ban() *ban {
-	return &ban{
-		subject: newSubject(r.CName, r.UID, r.IP), id: r.ID, op: r.Op,
-		until: r.Until, created: r.Created, updated: r.Updated,
+	return newBan(newSubject(r.CName, r.UID, r.IP), ban{
+		id: r.ID, op: r.Op, until: r.Until, created: r.Created, updated: r.Updated,
 		privileges: r.Privileges, state: r.State,
-	}
+	})
 }
 
 func (r *ruleRow) rule() Rule { return r.ban().rule(r.AppID) }

@@ -85,16 +85,7 @@ func newSubject(cname string, uid UID, ip netip.Addr) subject {
 	return s
 }
 
-func (s *subject) selectors() Selectors {
-	sel := Selectors{CName: s.cname, UID: s.uid}
-	if s.kind&byIP != 0 {
-		sel.IP = netip.AddrFrom16(s.ip).Unmap()
-	}
-	return sel
-}
-
-// selects reports whether a rule about s, which is of kind s.kind, matches the
-// attempt a.
+// selects reports whether a rule about s is about a, too.
 func (s *subject) selects(a *subject) bool {
 	k := s.kind
 	return k&^a.kind == 0 &&
@@ -103,23 +94,76 @@ func (s *subject) selects(a *subject) bool {
 		(k&byCName == 0 || s.cname == a.cname)
 }
 
-// ban is a rule as it is judged with. It does not change once published. What a
-// judgement looks at fills the first 64 bytes, and the whole 128, so that it is
-// one line of the processor's cache.
+func (s *subject) selectors() Selectors {
+	sel := Selectors{CName: s.cname, UID: s.uid}
+	if s.kind&byIP != 0 {
+		sel.IP = netip.AddrFrom16(s.ip).Unmap()
+	}
+	return sel
+}
+
+// ban is a rule as it is judged with. It does not change once published. All
+// that a judgement looks at fills the first 64 bytes, one line of the
+// processor's cache, and the whole has 128.
 type ban struct {
-	subject
+	ip         [16]byte
+	name       [inlineName]byte // how cname begins
+	until      int64            // end of effect in Unix milliseconds
 	id         RuleID
-	until      int64 // end of effect in Unix milliseconds
+	uid        UID
+	kind       kind
 	privileges Privileges
 	state      gatehouse.State
+	nameLen    uint8
 
-	hash             uint32 // of the subject; set when it is put into an index
+	cname            string
 	op               OpID
 	created, updated int64
+	hash             uint32 // of the subject
 	// peers, in a ban whose state is several, are the rules that stand in its
-	// slot. Its other fields but the subject mean nothing then.
+	// slot. Nothing but the subject is its own then.
 	peers *peers
-	_     [32]byte
+	_     [8]byte
+}
+
+// inlineName is the length up to which a channel's name is compared within the
+// ban.
+const inlineName = 24
+
+// newBan returns b, whose other fields are set, as a rule about s.
+func newBan(s subject, b ban) *ban {
+	b.cname, b.ip, b.uid, b.kind = s.cname, s.ip, s.uid, s.kind
+	b.nameLen = uint8(len(s.cname))
+	copy(b.name[:], s.cname)
+	return &b
+}
+
+func (b *ban) subject() subject {
+	return subject{cname: b.cname, ip: b.ip, uid: b.uid, kind: b.kind}
+}
+
+func (b *ban) selectors() Selectors {
+	s := b.subject()
+	return s.selectors()
+}
+
+// selects reports whether the rule's selectors are those of the attempt.
+func (b *ban) selects(a *subject) bool {
+	k := b.kind
+	return k&^a.kind == 0 &&
+		(k&byUID == 0 || b.uid == a.uid) &&
+		(k&byIP == 0 || b.ip == a.ip) &&
+		(k&byCName == 0 || b.named(a.cname))
+}
+
+func (b *ban) named(cname string) bool {
+	if int(b.nameLen) != len(cname) {
+		return false
+	}
+	if len(cname) <= inlineName {
+		return string(b.name[:len(cname)]) == cname
+	}
+	return b.cname == cname
 }
 
 // several marks a ban that stands for more than one with the same selectors.
@@ -153,7 +197,7 @@ func (x *ruleIndex) judge(a *subject, privilege Privileges, at int64) (v verdict
 	inUse := x.kinds.Load() & subsets[a.kind&7]
 	for m := inUse; m != 0; m &= m - 1 {
 		k := bits.TrailingZeros32(m) & 7
-		groups[k] = dir.segment(hashes[k]).marks[hashes[k]%segmentGroups].Load()
+		groups[k] = dir.segment(hashes[k]).groups[hashes[k]%segmentGroups].marks.Load()
 	}
 	for m := inUse; m != 0; m &= m - 1 {
 		k := bits.TrailingZeros32(m) & 7
@@ -226,13 +270,14 @@ func (v *verdict) weigh(b *ban, at int64) {
 // put adds the ban, in place of old, the one with its id, unless nil. Both have
 // the same selectors: those of a rule never change.
 func (x *ruleIndex) put(b, old *ban) {
-	b.hash = x.hashes(&b.subject)[b.kind&7]
+	about := b.subject()
+	b.hash = x.hashes(&about)[b.kind&7]
 	if old == nil {
 		x.byKind[b.kind&7]++
 	}
 	dir := x.dir.Load()
-	if s, i := dir.slot(b.hash, &b.subject); s != nil {
-		s.bans[i].Store(s.bans[i].Load().with(b, old))
+	if slot := dir.slot(b.hash, &about).slot(); slot != nil {
+		slot.Store(slot.Load().with(b, old))
 		return
 	}
 	x.heads++
@@ -245,16 +290,18 @@ func (x *ruleIndex) put(b, old *ban) {
 // drop removes the ban.
 func (x *ruleIndex) drop(b *ban) {
 	dir := x.dir.Load()
-	s, i := dir.slot(b.hash, &b.subject)
-	if s == nil {
+	about := b.subject()
+	at := dir.slot(b.hash, &about)
+	slot := at.slot()
+	if slot == nil {
 		return
 	}
 	x.byKind[b.kind&7]--
-	if rest := s.bans[i].Load().with(nil, b); rest != nil {
-		s.bans[i].Store(rest)
+	if rest := slot.Load().with(nil, b); rest != nil {
+		slot.Store(rest)
 		return
 	}
-	s.remove(i)
+	at.clear()
 	x.heads--
 	if less := dir.shrunk(x.heads); less != dir {
 		x.dir.Store(less)
@@ -315,7 +362,7 @@ func (head *ban) with(b, old *ban) *ban {
 			next.note(b)
 		}
 	}
-	return &ban{subject: head.subject, hash: head.hash, state: several, peers: next}
+	return newBan(head.subject(), ban{hash: head.hash, state: several, peers: next})
 }
 
 // decides reports whether b is the latest of one of its sorts.

@@ -17,7 +17,7 @@ func TestBanFillsTwoCacheLines(t *testing.T) {
 	if n := unsafe.Sizeof(ban{}); n != 128 {
 		t.Errorf("a ban has %d bytes, want 128", n)
 	}
-	if n := unsafe.Offsetof(ban{}.hash); n > 64 {
+	if n := unsafe.Offsetof(ban{}.cname); n > 64 {
 		t.Errorf("what a judgement looks at has %d bytes, want at most 64", n)
 	}
 }
@@ -52,8 +52,13 @@ type pool struct {
 	n int
 }
 
-func (p pool) cname() string { return fmt.Sprintf("c%d", p.r.IntN(p.n)) }
-func (p pool) uid() UID      { return UID(p.r.IntN(p.n) + 1) }
+// cname is of a length that a ban holds whole, exactly, or not.
+func (p pool) cname() string {
+	i := p.r.IntN(p.n)
+	return fmt.Sprintf("%0*d", []int{1, inlineName, inlineName + 1, MaxChannelName}[i%4], i)
+}
+
+func (p pool) uid() UID { return UID(p.r.IntN(p.n) + 1) }
 
 func (p pool) ip() netip.Addr {
 	switch i := byte(p.r.IntN(p.n)); p.r.IntN(3) {
@@ -99,11 +104,10 @@ func TestRuleIndexAgreesWithALongList(t *testing.T) {
 			p := pool{r, c.values}
 			x, list, now, next := newRuleIndex(), naive{}, int64(1000), RuleID(1)
 			fresh := func(id RuleID, s Selectors) *ban {
-				return &ban{
-					subject: newSubject(s.CName, s.UID, s.IP), id: id,
-					until:      now + int64(r.IntN(200)) - 20,
+				return newBan(newSubject(s.CName, s.UID, s.IP), ban{
+					id: id, until: now + int64(r.IntN(200)) - 20,
 					privileges: Privileges(1 + r.IntN(int(allPrivileges))), state: gatehouse.State(r.IntN(3)),
-				}
+				})
 			}
 			random := func() *ban {
 				ids := slices.Sorted(maps.Keys(list))
@@ -168,7 +172,7 @@ func TestRuleIndexGrowsAndShrinks(t *testing.T) {
 		if i%2 == 0 {
 			s.CName = "c"
 		}
-		bans[i] = &ban{subject: newSubject(s.CName, s.UID, s.IP), id: RuleID(i + 1), until: 10, privileges: JoinChannel}
+		bans[i] = newBan(newSubject(s.CName, s.UID, s.IP), ban{id: RuleID(i + 1), until: 10, privileges: JoinChannel})
 		x.put(bans[i], nil)
 	}
 	large := len(x.dir.Load().segments)
@@ -197,7 +201,7 @@ func TestRuleIndexReusesDroppedSlots(t *testing.T) {
 	x := newRuleIndex()
 	var queue []*ban
 	for i := range 50000 {
-		b := &ban{subject: newSubject("", UID(i+1), netip.Addr{}), id: RuleID(i + 1), until: 10, privileges: JoinChannel}
+		b := newBan(newSubject("", UID(i+1), netip.Addr{}), ban{id: RuleID(i + 1), until: 10, privileges: JoinChannel})
 		x.put(b, nil)
 		if queue = append(queue, b); len(queue) > 300 {
 			x.drop(queue[0])
@@ -215,7 +219,7 @@ func TestRuleIndexWhileWriting(t *testing.T) {
 	x := newRuleIndex()
 	const fixed = 500
 	for i := range fixed {
-		x.put(&ban{subject: newSubject("", UID(i+1), netip.Addr{}), id: RuleID(i + 1), until: 10, privileges: JoinChannel}, nil)
+		x.put(newBan(newSubject("", UID(i+1), netip.Addr{}), ban{id: RuleID(i + 1), until: 10, privileges: JoinChannel}), nil)
 	}
 	stop, done := make(chan struct{}), make(chan error, 2)
 	for range 2 {
@@ -239,10 +243,9 @@ func TestRuleIndexWhileWriting(t *testing.T) {
 	for round := range 20 {
 		var bans []*ban
 		for i := range 2000 {
-			b := &ban{
-				subject: newSubject("c", UID(10_000+round*2000+i), netip.Addr{}), id: RuleID(10_000 + i),
-				until: 10, privileges: JoinChannel,
-			}
+			b := newBan(newSubject("c", UID(10_000+round*2000+i), netip.Addr{}), ban{
+				id: RuleID(10_000 + i), until: 10, privileges: JoinChannel,
+			})
 			bans = append(bans, b)
 			x.put(b, nil)
 		}
@@ -263,7 +266,7 @@ func TestEndingsComeInOrder(t *testing.T) {
 	var q endings
 	r := rand.New(rand.NewPCG(1, 1))
 	for i := range 500 {
-		b := &ban{subject: newSubject("", 1, netip.Addr{}), id: RuleID(i + 1), until: int64(r.IntN(1000)), privileges: JoinChannel}
+		b := newBan(newSubject("", 1, netip.Addr{}), ban{id: RuleID(i + 1), until: int64(r.IntN(1000)), privileges: JoinChannel})
 		a.put(b)
 		q.add(ending{b.until, a, b.id})
 	}
@@ -294,7 +297,7 @@ func TestEndingsForgetStaleOnes(t *testing.T) {
 	a := &app{rules: newRuleIndex(), presence: newPresence()}
 	var q endings
 	for i := range int64(10_000) {
-		b := &ban{subject: newSubject("", 1, netip.Addr{}), id: 1, until: 1000 + i, privileges: JoinChannel}
+		b := newBan(newSubject("", 1, netip.Addr{}), ban{id: 1, until: 1000 + i, privileges: JoinChannel})
 		if a.put(b) != nil {
 			q.forget()
 		}

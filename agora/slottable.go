@@ -10,12 +10,13 @@ import (
 //
 //	directory    2^depth entries, chosen by the hash's top bits
 //	  segment    32 groups, tried from the one of the hash's low bits on
-//	    group    8 slots: a word of 8 marks, one byte each, and 8 *ban
+//	    group    7 slots: a word of marks, one byte each, and 7 *ban
 //
-// A mark tells whether its slot is in use and seven bits of the hash. One load
-// and a few operations on the word compare all eight, so an attempt that no
-// rule matches reads one word for each kind of rule and seldom anything else;
-// and the words of a million rules are about two megabytes, near the processor.
+// A mark tells whether its slot is in use and some bits of the hash. One load
+// and a few operations on the word compare all of them, so an attempt that no
+// rule matches reads one word for each kind of rule and seldom anything else. A
+// group is one line of the processor's cache: where a mark is found the pointer
+// is at hand.
 //
 // A segment that fills up is split in two by one more bit, so that no write
 // moves more than one segment, whatever the size of the table.
@@ -32,36 +33,40 @@ type directory struct {
 }
 
 type segment struct {
-	depth uint // how many of the top bits all its hashes share
-	taken int  // slots that are not empty; the writers'
-	marks [segmentGroups]atomic.Uint64
-	bans  [segmentGroups * groupSlots]atomic.Pointer[ban]
+	groups [segmentGroups]group // first, so that each is in one cache line
+	depth  uint                 // how many of the top bits all its hashes share
+	taken  int                  // slots that are not empty; the writers'
+}
+
+type group struct {
+	marks atomic.Uint64 // one byte a slot; the last byte is no slot's and 0
+	bans  [groupSlots]atomic.Pointer[ban]
 }
 
 const (
-	groupSlots    = 8
+	groupSlots    = 7
 	segmentGroups = 32
 	segmentFull   = segmentGroups * groupSlots * 5 / 8 // taken slots that make it split
 
-	markEmpty   = 0    // the slot was never used: a search ends with this group
-	markDropped = 1    // it holds nothing any more
-	markUsed    = 0x80 // or'ed with seven bits of the hash
+	markEmpty   = 0 // the slot was never used: a search ends with this group
+	markDropped = 1 // it holds nothing any more
+	markLeast   = 2 // and above: in use
 
-	eachMark = 0x0101010101010101
-	eachUsed = eachMark * markUsed
+	eachMark = 0x0001010101010101 // the lowest bit of each slot's byte
+	eachTop  = eachMark << 7
 )
 
 // marked returns the slots of a group whose mark may be that of the hash, one
 // bit for each, the highest of its byte. It errs only on the side of too many.
-func marked(group uint64, hash uint32) uint64 {
-	x := group ^ eachMark*uint64(markOf(hash))
-	return (x - eachMark) & ^x & eachUsed
+func marked(marks uint64, hash uint32) uint64 {
+	x := marks ^ eachMark*uint64(markOf(hash))
+	return (x - eachMark) & ^x & eachTop
 }
 
 // hasEmpty returns 0 when each slot of the group is used or dropped.
-func hasEmpty(group uint64) uint64 { return (group - eachMark) & ^group & eachUsed }
+func hasEmpty(marks uint64) uint64 { return (marks - eachMark) & ^marks & eachTop }
 
-func markOf(hash uint32) uint8 { return markUsed | uint8(hash>>5) }
+func markOf(hash uint32) uint8 { return max(uint8(hash>>5), markLeast) }
 
 func newDirectory(depth uint) *directory {
 	d := &directory{depth: depth, shift: 32 - depth, segments: make([]atomic.Pointer[segment], 1<<depth)}
@@ -80,42 +85,77 @@ func (d *directory) segment(hash uint32) *segment {
 // nil.
 func (s *segment) find(hash uint32, k kind, attempt *subject) *ban {
 	for i := range uint32(segmentGroups) {
-		g := (hash + i) % segmentGroups
-		group := s.marks[g].Load()
-		for m := marked(group, hash); m != 0; m &= m - 1 {
-			b := s.bans[g*groupSlots+uint32(bits.TrailingZeros64(m))/8].Load()
+		g := &s.groups[(hash+i)%segmentGroups]
+		marks := g.marks.Load()
+		for m := marked(marks, hash); m != 0; m &= m - 1 {
+			b := g.bans[slotOf(m)].Load()
 			if b != nil && b.kind == k && b.selects(attempt) {
 				return b
 			}
 		}
-		if hasEmpty(group) != 0 {
+		if hasEmpty(marks) != 0 {
 			return nil
 		}
 	}
 	return nil
 }
 
-// slot returns where the ban about exactly the subject stands; a nil segment
-// when there is none. It is for writers.
-func (d *directory) slot(hash uint32, about *subject) (*segment, uint32) {
+// slotOf is the first of the slots that a word of marks stands for.
+func slotOf(m uint64) int { return bits.TrailingZeros64(m) / 8 % groupSlots }
+
+// place is one slot, for writers. The zero place is none.
+type place struct {
+	group *group
+	at    int
+}
+
+// slot returns the pointer in the slot, nil for no place.
+func (p place) slot() *atomic.Pointer[ban] {
+	if p.group == nil {
+		return nil
+	}
+	return &p.group.bans[p.at]
+}
+
+// set puts the ban into the slot, before its mark.
+func (p place) set(b *ban) {
+	p.slot().Store(b)
+	p.mark(markOf(b.hash))
+}
+
+// clear takes the ban out of the slot.
+func (p place) clear() {
+	p.mark(markDropped)
+	p.slot().Store(nil)
+}
+
+func (p place) mark(mark uint8) {
+	marks := p.group.marks.Load() &^ (0xff << (8 * p.at))
+	p.group.marks.Store(marks | uint64(mark)<<(8*p.at))
+}
+
+func (p place) current() uint8 { return uint8(p.group.marks.Load() >> (8 * p.at)) }
+
+// slot returns where the ban about exactly the subject stands, or no place.
+func (d *directory) slot(hash uint32, about *subject) place {
 	if d == nil {
-		return nil, 0
+		return place{}
 	}
 	s := d.segment(hash)
 	for i := range uint32(segmentGroups) {
-		g := (hash + i) % segmentGroups
-		group := s.marks[g].Load()
-		for m := marked(group, hash); m != 0; m &= m - 1 {
-			slot := g*groupSlots + uint32(bits.TrailingZeros64(m))/8
-			if b := s.bans[slot].Load(); b != nil && b.subject == *about {
-				return s, slot
+		g := &s.groups[(hash+i)%segmentGroups]
+		marks := g.marks.Load()
+		for m := marked(marks, hash); m != 0; m &= m - 1 {
+			at := slotOf(m)
+			if b := g.bans[at].Load(); b != nil && b.subject() == *about {
+				return place{g, at}
 			}
 		}
-		if hasEmpty(group) != 0 {
+		if hasEmpty(marks) != 0 {
 			break
 		}
 	}
-	return nil, 0
+	return place{}
 }
 
 // insert adds a ban whose subject has no slot yet. It returns the directory to
@@ -135,50 +175,47 @@ func (d *directory) insert(b *ban) *directory {
 }
 
 func (s *segment) insert(b *ban) {
-	for g := b.hash % segmentGroups; ; g = (g + 1) % segmentGroups {
-		group := s.marks[g].Load()
-		free := ^group & eachUsed
-		if free == 0 {
-			continue
+	for i := b.hash; ; i++ {
+		g := &s.groups[i%segmentGroups]
+		for at := range groupSlots {
+			p := place{g, at}
+			switch p.current() {
+			case markEmpty:
+				s.taken++
+			case markDropped:
+			default:
+				continue
+			}
+			p.set(b)
+			return
 		}
-		at := uint32(bits.TrailingZeros64(free)) / 8
-		if group>>(8*at)&0xff == markEmpty {
-			s.taken++
-		}
-		s.bans[g*groupSlots+at].Store(b)
-		s.mark(g, at, markOf(b.hash))
-		return
 	}
 }
 
-func (s *segment) mark(g, at uint32, mark uint8) {
-	group := s.marks[g].Load() &^ (0xff << (8 * at))
-	s.marks[g].Store(group | uint64(mark)<<(8*at))
-}
-
-// remove takes the ban out of the slot.
-func (s *segment) remove(slot uint32) {
-	s.mark(slot/groupSlots, slot%groupSlots, markDropped)
-	s.bans[slot].Store(nil)
+// all yields the bans of a segment.
+func (s *segment) all(yield func(*ban) bool) {
+	for i := range s.groups {
+		for j := range s.groups[i].bans {
+			if b := s.groups[i].bans[j].Load(); b != nil && !yield(b) {
+				return
+			}
+		}
+	}
 }
 
 // split replaces a full segment, the one for the hash: by two of one more bit
 // or, when most of its slots were dropped, by one without these.
 func (d *directory) split(hash uint32, s *segment) *directory {
 	live := 0
-	for i := range s.bans {
-		if s.bans[i].Load() != nil {
-			live++
-		}
+	for range s.all {
+		live++
 	}
 	parts := []*segment{{depth: s.depth}}
 	if live > segmentFull/2 {
 		parts = []*segment{{depth: s.depth + 1}, {depth: s.depth + 1}}
 	}
-	for i := range s.bans {
-		if b := s.bans[i].Load(); b != nil {
-			parts[b.hash>>(31-s.depth)&uint32(len(parts)-1)].insert(b)
-		}
+	for b := range s.all {
+		parts[b.hash>>(31-s.depth)&uint32(len(parts)-1)].insert(b)
 	}
 	if parts[0].depth > d.depth {
 		wider := &directory{depth: d.depth + 1, shift: d.shift - 1, segments: make([]atomic.Pointer[segment], 2*len(d.segments))}
@@ -219,10 +256,8 @@ func (d *directory) shrunk(live int) *directory {
 			continue // the run of a segment with fewer bits
 		}
 		last = s
-		for j := range s.bans {
-			if b := s.bans[j].Load(); b != nil {
-				less = less.insert(b)
-			}
+		for b := range s.all {
+			less = less.insert(b)
 		}
 	}
 	return less

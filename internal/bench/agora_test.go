@@ -85,15 +85,16 @@ type agoraAttempt struct {
 	ip    netip.Addr
 }
 
-// agoraAttempts is how many different attempts are made in turn: enough that
-// none is still in the processor's caches when it comes again.
+// agoraAttempts is how many different attempts are made in turn where there are
+// many rules: so many that the rules they meet are not in the processor's
+// caches.
 const agoraAttempts = 1 << 19
 
 // attempts are in random order and show all three selectors. One that is to be
 // barred has those of a rule, the others of nobody.
 func (a *agoraApp) attempts(hit bool) []agoraAttempt {
 	r := rand.New(rand.NewPCG(1, 2))
-	list := make([]agoraAttempt, agoraAttempts)
+	list := make([]agoraAttempt, min(agoraAttempts, 4*a.rules))
 	for i := range list {
 		n := r.IntN(a.rules)
 		s := agora.Selectors{}
@@ -185,7 +186,7 @@ func limitMapCName(b *testing.B, n int) {
 	for i := range n {
 		m[fmt.Sprintf("channel-%08d", i)] = agoraEnd{id: agora.RuleID(i + 1)}
 	}
-	keys := make([]string, agoraAttempts)
+	keys := make([]string, min(agoraAttempts, 4*n))
 	for i := range keys {
 		keys[i] = fmt.Sprintf("channel-%08d", rand.IntN(n))
 	}
@@ -203,7 +204,7 @@ func limitMapUID(b *testing.B, n int) {
 	for i := range n {
 		m[agora.UID(i)] = agoraEnd{id: agora.RuleID(i + 1)}
 	}
-	keys := make([]agora.UID, agoraAttempts)
+	keys := make([]agora.UID, min(agoraAttempts, 4*n))
 	for i := range keys {
 		keys[i] = agora.UID(rand.IntN(n))
 	}
