@@ -16,6 +16,7 @@ type Engine struct {
 	// shares is; see [vector].
 	edits uint64
 	spare int // see tidy
+	tx    Tx  // of the change that runs; zero else
 }
 
 // New returns an engine without rules, at revision 0.
@@ -50,8 +51,9 @@ func (e *Engine) Change(f func(*Tx) error) (revision uint64, err error) {
 	defer e.mu.Unlock()
 	before := e.now.Load()
 	e.edits++
-	tx := &Tx{s: *before, e: e, edit: e.edits}
-	defer func() { tx.e = nil }()
+	tx := &e.tx
+	*tx = Tx{s: *before, e: e, edit: e.edits}
+	defer func() { *tx = Tx{} }()
 	if err := f(tx); err != nil {
 		return before.revision, err
 	}

@@ -18,18 +18,27 @@ import (
 // to those who still look at it, and they find in it all that was there when
 // they came.
 type interner struct {
-	seed  maphash.Seed
-	table atomic.Pointer[[]atomic.Uint64] // hash<<32 | number; 0 is free. A power of two
-	where stack[uint64]                   // by number-1: chunk<<32 | offset
-	bytes stack[string]                   // chunks of: space (4 bytes), length (4 bytes), name
-	chunk []byte                          // the last chunk, as the writer sees it
-	used  int
+	seed   maphash.Seed
+	spaced bool                            // there are spaces other than 0
+	table  atomic.Pointer[[]atomic.Uint64] // hash<<32 | number; 0 is free. A power of two
+	where  stack[place]                    // by number-1
+	chunks stack[string]                   // of names, each after the 4 bytes of its space if spaced
+	chunk  []byte                          // the last chunk, as the writer sees it
+	used   int
 }
 
-const chunkLen = 1 << 16
+// place is where the bytes of a name are: chunk<<32 | start<<16 | length. A
+// longer name than that holds has a chunk to itself, and length long.
+type place uint64
 
-func (x *interner) init() {
-	x.seed = maphash.MakeSeed()
+const (
+	chunkLen = 1 << 16
+	maxStart = 1<<16 - 1
+	long     = 1<<16 - 1
+)
+
+func (x *interner) init(spaced bool) {
+	x.seed, x.spaced = maphash.MakeSeed(), spaced
 	t := make([]atomic.Uint64, 16)
 	x.table.Store(&t)
 }
@@ -38,8 +47,12 @@ func (x *interner) init() {
 func (x *interner) len() int { return x.where.len() }
 
 func (x *interner) hash(space uint32, name string) uint64 {
-	h := maphash.String(x.seed, name) ^ uint64(space)*0x9e3779b97f4a7c15
-	return h ^ h>>29
+	h := maphash.String(x.seed, name)
+	if x.spaced {
+		h ^= uint64(space) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
+	}
+	return h
 }
 
 // find returns the number of a name, or 0. It compares the name itself: a hash
@@ -47,14 +60,13 @@ func (x *interner) hash(space uint32, name string) uint64 {
 func (x *interner) find(space uint32, name string) uint32 {
 	h := x.hash(space, name)
 	t := *x.table.Load()
-	mask := uint64(len(t) - 1)
 	for i := h; ; i++ {
-		w := t[i&mask].Load()
+		w := t[i&uint64(len(t)-1)].Load()
 		if w == 0 {
 			return 0
 		}
 		if w>>32 == h>>32 {
-			if s, n := x.at(uint32(w)); s == space && n == name {
+			if s, n := x.at(uint32(w)); n == name && s == space {
 				return uint32(w)
 			}
 		}
@@ -63,12 +75,18 @@ func (x *interner) find(space uint32, name string) uint32 {
 
 // at returns the space and the name of a number.
 func (x *interner) at(number uint32) (space uint32, name string) {
-	w := *x.where.at(int(number) - 1)
-	s := (*x.bytes.at(int(w >> 32)))[uint32(w):]
-	var head [8]byte
-	copy(head[:], s)
-	n := binary.LittleEndian.Uint32(head[4:])
-	return binary.LittleEndian.Uint32(head[:4]), s[8 : 8+n]
+	p := *x.where.at(int(number) - 1)
+	s := *x.chunks.at(int(p >> 32))
+	start, n := int(p>>16&0xffff), int(p&0xffff)
+	if x.spaced {
+		head := s[start : start+4]
+		space = uint32(head[0]) | uint32(head[1])<<8 | uint32(head[2])<<16 | uint32(head[3])<<24
+		start += 4
+	}
+	if n == long {
+		return space, s[start:]
+	}
+	return space, s[start : start+n]
 }
 
 // name returns the name of a number.
@@ -86,28 +104,39 @@ func (x *interner) add(space uint32, name string) uint32 {
 	if x.len()+1 > len(t)/8*7 {
 		t = x.grow(t)
 	}
-	size := 8 + len(name)
-	if size > len(x.chunk)-x.used {
-		x.chunk, x.used = make([]byte, max(chunkLen, size)), 0
-		if x.bytes.len() == 0 && size < 512 {
-			x.chunk = make([]byte, 512) // most tables stay small
-		}
-		// The string is a view of the chunk: bytes of it are written below, once
-		// each and before anybody is told where they are, and never again.
-		x.bytes.push(unsafe.String(unsafe.SliceData(x.chunk), len(x.chunk)))
+	head := 0
+	if x.spaced {
+		head = 4
+	}
+	size := head + len(name)
+	switch full := size > len(x.chunk)-x.used || x.used > maxStart; {
+	case len(name) >= long:
+		x.open(size)
+	case x.chunks.len() == 0:
+		x.open(max(512, size)) // most tables stay small
+	case full:
+		x.open(max(chunkLen, size))
 	}
 	rec := x.chunk[x.used:]
-	binary.LittleEndian.PutUint32(rec, space)
-	binary.LittleEndian.PutUint32(rec[4:], uint32(len(name)))
-	copy(rec[8:], name)
-	x.where.push(uint64(x.bytes.len()-1)<<32 | uint64(x.used))
+	if x.spaced {
+		binary.LittleEndian.PutUint32(rec, space)
+	}
+	copy(rec[head:], name)
+	x.where.push(place(x.chunks.len()-1)<<32 | place(x.used)<<16 | place(min(len(name), long)))
 	x.used += size
 	number := uint32(x.len())
-	place(t, x.hash(space, name), number)
+	enter(t, x.hash(space, name), number)
 	return number
 }
 
-func place(t []atomic.Uint64, h uint64, number uint32) {
+// open begins a chunk. The string is a view of it: bytes are written to the
+// chunk once each, before anybody is told where they are, and never again.
+func (x *interner) open(size int) {
+	x.chunk, x.used = make([]byte, size), 0
+	x.chunks.push(unsafe.String(unsafe.SliceData(x.chunk), size))
+}
+
+func enter(t []atomic.Uint64, h uint64, number uint32) {
 	mask := uint64(len(t) - 1)
 	i := h
 	for t[i&mask].Load() != 0 {
@@ -120,7 +149,7 @@ func (x *interner) grow(old []atomic.Uint64) []atomic.Uint64 {
 	t := make([]atomic.Uint64, 2*len(old))
 	for n := range x.len() {
 		space, name := x.at(uint32(n + 1))
-		place(t, x.hash(space, name), uint32(n+1))
+		enter(t, x.hash(space, name), uint32(n+1))
 	}
 	x.table.Store(&t)
 	return t

@@ -45,9 +45,11 @@ type tables struct {
 // empty returns a snapshot without rules and names.
 func empty(revision uint64) *Snapshot {
 	t := new(tables)
-	for _, x := range []*interner{&t.domains, &t.kinds, &t.actions, &t.subjectNames, &t.roleNames, &t.targetNames} {
-		x.init()
+	for _, x := range []*interner{&t.domains, &t.kinds, &t.actions, &t.subjectNames} {
+		x.init(false)
 	}
+	t.roleNames.init(true)
+	t.targetNames.init(true)
 	return &Snapshot{revision: revision, tables: t,
 		holders: new(backlinks), granted: new(backlinks), heirs: new(backlinks), contents: new(backlinks)}
 }

@@ -26,9 +26,9 @@ type (
 )
 
 const (
-	leafBits = 4
+	leafBits = 3
 	leafLen  = 1 << leafBits
-	fanBits  = 6
+	fanBits  = 5
 	fan      = 1 << fanBits
 )
 

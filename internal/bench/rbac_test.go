@@ -85,7 +85,7 @@ func BenchmarkRBACCheck(b *testing.B) {
 // BenchmarkRBACChange gives a user of the large case one more role and takes it
 // away again, and asks in between and after whether that is seen.
 func BenchmarkRBACChange(b *testing.B) {
-	shape := rbacLarge()
+	shape := rbacUsers(rbacSize())
 	for _, library := range rbacLibraries {
 		b.Run(library.name+"/link", func(b *testing.B) {
 			rules := library.load(shape)
@@ -201,6 +201,14 @@ func rbacShapes() []*shape {
 	return []*shape{rbacLarge(), rbacFiveDeep(), rbacTenants(), rbacContainer()}
 }
 
+// rbacSize is how many users the large case has.
+func rbacSize() int {
+	if testing.Short() {
+		return 10_000
+	}
+	return 100_000
+}
+
 func rbacUsers(n int) *shape {
 	s := &shape{name: "large"}
 	for i := range 10_000 {
@@ -213,10 +221,7 @@ func rbacUsers(n int) *shape {
 }
 
 var rbacLarge = sync.OnceValue(func() *shape {
-	n := 100_000
-	if testing.Short() {
-		n = 10_000
-	}
+	n := rbacSize()
 	s := rbacUsers(n)
 	s.ask(n, func(i, other int) (allow, deny question) {
 		user := fmt.Sprintf("user-%d", i)
