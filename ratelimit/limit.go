@@ -123,7 +123,7 @@ func MustCompile(l Limit) *Rule {
 
 func compile(l Limit, scope Scope, special bool) (*Rule, error) {
 	if err := l.check(); err != nil {
-		return nil, fmt.Errorf("%w: %q: %w", ErrBadLimit, l.ID, err)
+		return nil, err
 	}
 	r := &Rule{limit: l, scope: scope, special: special, period: l.Period.Microseconds()}
 	if l.Kind == Fixed && !l.Anchor.IsZero() {
@@ -144,34 +144,42 @@ func compile(l Limit, scope Scope, special bool) (*Rule, error) {
 func (l *Limit) check() error {
 	switch {
 	case l.ID == "":
-		return errors.New("ID is empty")
+		return l.bad("ID is empty")
 	case int(l.Kind) >= len(kindNames):
-		return fmt.Errorf("Kind %d is unknown", l.Kind)
+		return l.bad("Kind %d is unknown", l.Kind)
 	case l.Max < 0 || l.Max > storage.MaxCount:
-		return fmt.Errorf("Max %d is not in 0..%d", l.Max, int64(storage.MaxCount))
+		return l.bad("Max %d is not in 0..%d", l.Max, int64(storage.MaxCount))
 	case l.Burst < 0 || l.Burst > storage.MaxCount:
-		return fmt.Errorf("Burst %d is not in 0..%d", l.Burst, int64(storage.MaxCount))
+		return l.bad("Burst %d is not in 0..%d", l.Burst, int64(storage.MaxCount))
 	case l.Burst > 0 && l.Kind != Bucket:
-		return fmt.Errorf("Burst %d is for the kind bucket, not %s", l.Burst, kindNames[l.Kind])
+		return l.bad("Burst %d is for the kind bucket, not %s", l.Burst, kindNames[l.Kind])
 	case l.Period < time.Microsecond || l.Period > MaxPeriod:
-		return fmt.Errorf("Period %v is not in %v..%v", l.Period, time.Microsecond, time.Duration(MaxPeriod))
+		return l.bad("Period %v is not in %v..%v", l.Period, time.Microsecond, time.Duration(MaxPeriod))
 	case !l.Anchor.IsZero() && l.Kind != Fixed:
-		return fmt.Errorf("Anchor is for the kind fixed, not %s", kindNames[l.Kind])
+		return l.bad("Anchor is for the kind fixed, not %s", kindNames[l.Kind])
 	case !l.State.IsValid():
-		return fmt.Errorf("State %d is unknown", uint8(l.State))
+		return l.bad("State %d is unknown", uint8(l.State))
 	}
 	if l.Kind == Bucket {
 		if l.Max > maxRate {
-			return fmt.Errorf("Max %d of a bucket is more than %d", l.Max, int64(maxRate))
+			return l.bad("Max %d of a bucket is more than %d", l.Max, int64(maxRate))
 		}
 		hi, lo := bits.Mul64(uint64(max(l.Burst, l.Max)), uint64(l.Period.Microseconds()))
 		if limit := uint64(max(l.Max, 1)); hi >= limit {
-			return errors.New("Burst would take longer than MaxPeriod to refill")
+			return l.bad("Burst would take longer than MaxPeriod to refill")
 		} else if us, _ := bits.Div64(hi, lo, limit); us > uint64(maxPeriod) {
-			return errors.New("Burst would take longer than MaxPeriod to refill")
+			return l.bad("Burst would take longer than MaxPeriod to refill")
 		}
 	}
-	return l.Widths.Validate()
+	if err := l.Widths.Validate(); err != nil {
+		return l.bad("%w", err)
+	}
+	return nil
+}
+
+// bad is an error of a field, which is named as in the struct.
+func (l *Limit) bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %q: "+format, append([]any{ErrBadLimit, l.ID}, args...)...)
 }
 
 // Limit returns what the rule was compiled from.
