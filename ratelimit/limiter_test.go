@@ -455,6 +455,17 @@ func TestStoreDown(t *testing.T) {
 	}
 }
 
+func TestSharedByTheClockOfTheStore(t *testing.T) {
+	for _, state := range []gatehouse.State{gatehouse.Enforced, gatehouse.Shadow} {
+		s := Shared{Counters: memory.New(memory.Config{})}
+		r := MustCompile(Limit{ID: "l", Kind: Held, Max: 1, Period: time.Hour, State: state})
+		d, err := s.Take(t.Context(), time.Time{}, r.For("a"))
+		if err != nil || d.Used != 1 || d.Reset != time.Hour {
+			t.Errorf("%v: %+v, %v", state, d, err)
+		}
+	}
+}
+
 func TestSharedKeysNeverMeet(t *testing.T) {
 	seen := map[string]Claim{}
 	for _, id := range []string{"l", "l|1:a", strings.Repeat("l", 2000)} {

@@ -95,7 +95,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 	if len(enforced)+len(shadow) == 0 {
 		return Decision{Allowed: true, Outcome: NoLimit}, nil
 	}
-	taken := storage.Taken{OK: true, At: now}
+	taken := storage.Taken{OK: true}
 	if len(counters) > 0 {
 		var err error
 		if taken, err = s.Counters.Take(ctx, now, counters...); err != nil {
@@ -103,7 +103,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 		}
 	}
 	if now.IsZero() {
-		now = taken.At
+		now = taken.At // still zero when there are shadow limits only
 	}
 	d := Decision{Allowed: true, Outcome: Within, Claim: -1}
 	note := func(i int, st Standing) {
@@ -137,7 +137,11 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 		if err != nil {
 			continue
 		}
-		st := claims[i].standing(tried.Counts[0], now)
+		seen := now
+		if seen.IsZero() {
+			seen = tried.At
+		}
+		st := claims[i].standing(tried.Counts[0], seen)
 		st.NoRoom = !tried.OK
 		if c.Cost == 0 {
 			claims[i].look(&st)
