@@ -6,6 +6,8 @@ replace github.com/gatehouse-go/gatehouse => ../..
 
 require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
 
+require golang.org/x/time v0.16.0 // indirect
+
 require (
 	github.com/AgoraIO-Community/go-tokenbuilder v1.0.0 // indirect
 	github.com/gaissmai/bart v0.30.0 // indirect
