@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-go/gatehouse/internal/live"
 )
 
 // Reason is the word for why something was refused. The first five are those
@@ -63,6 +65,11 @@ var (
 	ErrInternal        = errors.New("agora: internal error")
 )
 
+// ErrBehind is the cause of an [ErrInternal] whose change is stored, all the
+// same: the context ended before this system judged by it, which it will soon.
+// After every other error nothing has changed.
+var ErrBehind = live.ErrBehind
+
 // kinds gives each reason its sentinel and the HTTP status of its surface.
 // The documents are silent on the status of a refused join, which has no call
 // of theirs: 403, as for every refusal that is no fault of the request.
@@ -84,8 +91,9 @@ var kinds = map[Reason]struct {
 	Internal:        {ErrInternal, http.StatusInternalServerError},
 }
 
-// Error is the only type of error this package returns, but for a context's.
-// It is, by [errors.Is], the sentinel of its reason and whatever its cause is.
+// Error is the type of all errors that this package returns. It is, by
+// [errors.Is], the sentinel of its reason and whatever its cause is, such as a
+// context's error.
 type Error struct {
 	Reason Reason
 	// Status is the HTTP status that the vendor's surface answers with.

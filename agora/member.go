@@ -84,10 +84,10 @@ func (s *System) Join(ctx context.Context, r JoinRequest) (Admission, error) {
 	now := s.now()
 	chosen := r.UID == 0
 	for {
-		if s.closed.Load() {
+		a, version := s.visitor(r.AppID)
+		if s.closed.Load() { // after the version, which Close raises
 			return Admission{}, errClosed()
 		}
-		a, version := s.visitor(r.AppID)
 		var d Decision
 		if s.judgeApp(&d, a) && s.judgeToken(&d, a, &r, chosen, now) {
 			if chosen {

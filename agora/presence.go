@@ -3,6 +3,7 @@ package agora
 import (
 	"cmp"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -304,14 +305,21 @@ func (ch *channel) visit(s *subject, fn func(*channel, []*session)) {
 // inOrder orders sessions as they entered.
 func inOrder(a, b *session) int { return cmp.Compare(a.number, b.number) }
 
-// all calls fn with each channel that has members, its lock held.
+// all calls fn with each channel, its lock held, by name. It finds those, too,
+// that somebody is just entering: who enters a channel that this comes too early
+// for sees the version that was raised before (see [System.Join]).
 func (p *presence) all(fn func(*channel)) {
-	p.listMu.RLock()
-	channels := p.list.Values()
-	p.listMu.RUnlock()
+	var channels []*channel
+	for i := range p.shards {
+		sh := &p.shards[i]
+		sh.mu.Lock()
+		channels = slices.AppendSeq(channels, maps.Values(sh.channels))
+		sh.mu.Unlock()
+	}
+	slices.SortFunc(channels, func(a, b *channel) int { return cmp.Compare(a.name, b.name) })
 	for _, ch := range channels {
 		ch.mu.Lock()
-		if !ch.gone {
+		if len(ch.members) > 0 {
 			fn(ch)
 		}
 		ch.mu.Unlock()

@@ -177,6 +177,59 @@ func TestDisablingAndDeletingEndSessions(t *testing.T) {
 	w.fails(err, agora.ErrUnauthorized)
 }
 
+// TestJoinsAndStatusAreInOneOrder disables a project while users join: when that
+// has returned nobody is in, whatever joins were under way.
+func TestJoinsAndStatusAreInOneOrder(t *testing.T) {
+	w := newWorld(t)
+	for range 60 {
+		var wg sync.WaitGroup
+		for g := range 3 {
+			wg.Go(func() {
+				for i := range 20 {
+					// Refused from some moment on.
+					w.sys.Join(w.ctx, agora.JoinRequest{AppID: w.a, CName: fmt.Sprint("c", g, i), UID: 1})
+				}
+			})
+		}
+		_, err := w.account.SetStatus(w.ctx, w.pa.ID, agora.Disabled)
+		w.ok(err)
+		if p, err := w.account.Channels(w.a, 0, 10); err != nil || p.Total != 0 {
+			t.Fatalf("channels = %v, %v of a disabled project", p, err)
+		}
+		wg.Wait()
+		if p, err := w.account.Channels(w.a, 0, 10); err != nil || p.Total != 0 {
+			t.Fatalf("channels = %v, %v after the joins under way", p, err)
+		}
+		_, err = w.account.SetStatus(w.ctx, w.pa.ID, agora.Enabled)
+		w.ok(err)
+	}
+}
+
+func TestWhatADeletedProjectLeavesBehindGoesAway(t *testing.T) {
+	w := newWorld(t)
+	for uid := range agora.UID(5) {
+		w.rule(sel{UID: uid + 1}, agora.Minutes(5))
+	}
+	w.rule(sel{UID: 9}, agora.Once())
+	w.expect(allowed, w.a, "c", 9, "")
+	w.clock.advance(2 * time.Minute)
+	w.ok(w.sys.Leave(w.ctx, w.a, "c", 9))
+	w.ok(w.account.DeleteProject(w.ctx, w.pa.ID))
+	again := w.open(agora.Config{Clock: w.clock.now})
+	if d := again.Judge(w.a, "c", 1, sel{}.IP, agora.JoinChannel, w.clock.now()); d.Reason != agora.InvalidAppID {
+		t.Errorf("reopened: %v", d)
+	}
+	w.clock.advance(5 * time.Minute)
+	if n, err := w.sys.Sweep(w.ctx); err != nil || n != 5 {
+		t.Errorf("Sweep() = %d, %v, want the 5 rules", n, err)
+	}
+	for _, rec := range w.dump() {
+		if strings.Contains(rec, string(w.a)) || strings.Contains(rec, string(w.pa.ID)) {
+			t.Errorf("left behind: %s", rec)
+		}
+	}
+}
+
 func TestSameUIDReplacesItsSession(t *testing.T) {
 	w := newWorld(t)
 	w.expect(allowed, w.a, "c", 1, "1.1.1.1")

@@ -215,13 +215,17 @@ func (a *Account) SetRecordingServer(ctx context.Context, id ProjectID, server s
 func (a *Account) DeleteProject(ctx context.Context, id ProjectID) error {
 	t := &a.sys.tables
 	return a.sys.update(ctx, func(w storage.Writer) error {
-		if _, err := a.project(w, id); err != nil {
+		row, err := a.project(w, id)
+		if err != nil {
 			return err
 		}
 		// Its rules are not found any more without it. Their records are left
 		// to be swept when they end, in a day at most, so that this
 		// transaction does not grow with their number.
 		if _, err := t.usage.Prefix(table.Str(id)).Delete(w); err != nil {
+			return err
+		}
+		if _, err := t.operations.Prefix(table.Str(row.AppID)).Delete(w); err != nil {
 			return err
 		}
 		return t.projects.Delete(w, table.Str(id))
