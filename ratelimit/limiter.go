@@ -327,15 +327,15 @@ func (l *Limiter) decide(now, seen int64, probes []probe, do action, each []Stan
 }
 
 // roomForAll makes sure, when no counter may be given up, that each enforced
-// limit has its counter or room for one; otherwise it decides that there is
-// none.
+// limit has its counter (of a Sliding one, that of this slice) or room for one;
+// otherwise it decides that there is none. Several claims may go past the limit
+// of a shard together, by less than MaxClaims.
 func (l *Limiter) roomForAll(now, seen int64, probes []probe, d *Decision) bool {
 	t := &l.table
 	for i := range probes {
 		p := &probes[i]
-		if p.cost > 0 && p.enforced() && t.find(p.part, p.hash) < 0 &&
-			!t.room(&t.shards[p.shard], p.part, now, false) {
-			p.load(t, now)
+		p.load(t, now)
+		if p.at < 0 && p.cost > 0 && p.enforced() && !t.room(&t.shards[p.shard], p.part, now, false) {
 			p.noRoom = true
 			d.Outcome, d.Claim = Full, p.claim
 			p.standing(l, now, seen, &d.Standing)

@@ -306,6 +306,26 @@ func TestRefuseWhenFull(t *testing.T) {
 	}
 }
 
+// The slices of known keys need counters too, and end where others do.
+func TestRefuseWhenFullOfSlices(t *testing.T) {
+	l := open(t, Config{Keys: 5000, RefuseWhenFull: true})
+	r := MustCompile(Limit{ID: "l", Kind: Sliding, Max: 100, Period: 8 * time.Second})
+	full := 0
+	for second := range 30 {
+		for i := range 1500 {
+			d := l.Take(noon.Add(time.Duration(second)*time.Second), r.For(fmt.Sprint(i)))
+			if d.Outcome == Full {
+				full++
+			} else if !d.Allowed {
+				t.Fatalf("second %d, key %d: %+v", second, i, d)
+			}
+		}
+	}
+	if u := l.Usage(); full == 0 || u.Displaced != 0 || u.Counters > 7*minSlots {
+		t.Errorf("%d refused for want of room, %+v", full, u)
+	}
+}
+
 func TestNewRefusesBadConfigs(t *testing.T) {
 	for _, keys := range []int{-1, MaxKeys + 1} {
 		if _, err := New(Config{Keys: keys}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(keys)) {
