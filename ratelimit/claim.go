@@ -32,7 +32,7 @@ type Claim struct {
 func (r *Rule) For(key string) Claim {
 	// A Claim is larger than what is handed up in registers: this is inlined,
 	// and written where the caller has it.
-	return Claim{rule: r, key: key, hash: r.hashKey(key, ""), cost: 1}
+	return Claim{rule: r, key: key, hash: r.hashKey(key, 0), cost: 1}
 }
 
 // ForAddr is a claim of cost 1 from the rule's counter of the prefix that the
@@ -40,7 +40,7 @@ func (r *Rule) For(key string) Claim {
 // its IPv4 address, zones do not matter, and all invalid addresses are one.
 func (r *Rule) ForAddr(a netip.Addr) Claim {
 	a = a.Unmap()
-	return Claim{rule: r, addr: a, hash: r.hashAddr(a, ""), cost: 1}
+	return Claim{rule: r, addr: a, hash: r.hashAddr(a, 0), cost: 1}
 }
 
 // Costing is the claim with another cost; 0 looks and is never refused. A
@@ -53,16 +53,17 @@ func (c Claim) Costing(cost int64) Claim {
 // Rule is the rule claimed from.
 func (c Claim) Rule() *Rule { return c.rule }
 
-func (r *Rule) hashKey(key, within string) uint64 {
-	h := mix(r.seed, maphash.String(hashSeed, key))
-	if within != "" {
-		h = mix(h, maphash.String(hashSeed, within))
+// hashKey is the hash of a key, within what has the other hash, or 0.
+func (r *Rule) hashKey(key string, within uint64) uint64 {
+	h := r.seed
+	if key != "" {
+		h = mix(h, maphash.String(hashSeed, key))
 	}
-	return max(h, 1)
+	return max(mix(h, within), 1)
 }
 
 // hashAddr is the hash of an unmapped address's prefix.
-func (r *Rule) hashAddr(a netip.Addr, within string) uint64 {
+func (r *Rule) hashAddr(a netip.Addr, within uint64) uint64 {
 	if !a.IsValid() {
 		return r.hashKey("", within)
 	}
@@ -90,10 +91,7 @@ func (r *Rule) hashAddr(a netip.Addr, within string) uint64 {
 		h = mix(r.seed, binary.BigEndian.Uint64(b[:8])&hi)
 		h = mix(h, binary.BigEndian.Uint64(b[8:])&lo)
 	}
-	if within != "" {
-		h = mix(h, maphash.String(hashSeed, within))
-	}
-	return max(h, 1)
+	return max(mix(h, within), 1)
 }
 
 // ok reports whether the claim can be judged.

@@ -84,6 +84,7 @@ func (l *Limiter) takeOne(seen int64, c *Claim, d *Decision) bool {
 	t := &l.table
 	n := t.shard(c.hash)
 	part, s := t.part(n), &t.shards[n]
+	t.touch(c.hash)
 	s.acquire()
 	now := max(seen, s.latest)
 	i := t.find(part, c.hash)
@@ -233,6 +234,7 @@ func (l *Limiter) judge(now time.Time, claims []Claim, probes []probe, do action
 		d.Allowed, d.Outcome = true, NoLimit
 	case 1:
 		s := &t.shards[probes[0].shard]
+		t.touch(probes[0].hash)
 		s.acquire()
 		l.decide(max(seen, s.latest), seen, probes, do, each, d)
 		s.release()

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/netip"
 	"time"
 
@@ -211,22 +212,26 @@ func (rs *Rules) Claims(dst []Claim, call Call) []Claim {
 	if rs.shared {
 		within = ""
 	}
+	var hash uint64 // of within
+	if within != "" {
+		hash = maphash.String(hashSeed, within)
+	}
 	if r := rs.base[API]; r != nil && (call.API != "" || rs.shared) {
-		dst = append(dst, Claim{rule: r, within: within, hash: r.hashKey("", within), cost: cost})
+		dst = append(dst, Claim{rule: r, within: within, hash: r.hashKey("", hash), cost: cost})
 	}
 	if call.User != "" {
 		if r := rs.Rule(User, call.User); r != nil {
-			dst = append(dst, Claim{rule: r, within: within, key: call.User, hash: r.hashKey(call.User, within), cost: cost})
+			dst = append(dst, Claim{rule: r, within: within, key: call.User, hash: r.hashKey(call.User, hash), cost: cost})
 		}
 	}
 	if call.App != "" {
 		if r := rs.Rule(App, call.App); r != nil {
-			dst = append(dst, Claim{rule: r, within: within, key: call.App, hash: r.hashKey(call.App, within), cost: cost})
+			dst = append(dst, Claim{rule: r, within: within, key: call.App, hash: r.hashKey(call.App, hash), cost: cost})
 		}
 	}
 	if r := rs.base[Address]; r != nil && call.Addr.IsValid() {
 		a := call.Addr.Unmap()
-		dst = append(dst, Claim{rule: r, within: within, addr: a, hash: r.hashAddr(a, within), cost: cost})
+		dst = append(dst, Claim{rule: r, within: within, addr: a, hash: r.hashAddr(a, hash), cost: cost})
 	}
 	return dst
 }

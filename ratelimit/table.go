@@ -85,8 +85,8 @@ func (t *table) part(shard int) []slot {
 	return t.slots[shard*per : shard*per+per]
 }
 
-// touch starts loading the home of a hash into the cache, so that the misses of
-// several keys overlap and fall before their shards are locked.
+// touch loads the home of a hash into the cache, so that the misses of several
+// keys overlap and fall before their shards are locked.
 func (t *table) touch(hash uint64) {
 	atomic.LoadUint64(&t.slots[uint64(t.shard(hash))*(t.mask+1)+hash&t.mask].hash)
 }
