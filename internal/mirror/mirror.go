@@ -22,6 +22,7 @@ package mirror
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 
 	"github.com/tidwall/btree"
@@ -75,12 +76,15 @@ func (s *State) replacedBy(next *State) {
 // close; a nil logger is silent.
 func (set *Set) Follow(ctx context.Context, store storage.Records, prefix string, logger *slog.Logger) (*live.Follower[State], error) {
 	return live.Follow(ctx, store, live.Config[State]{
-		Prefix: prefix, Build: set.build, Apply: set.apply, Logger: logger,
+		Prefix: prefix, Build: set.Build, Apply: set.Apply, Logger: logger,
 		Rebuilt: func(before, now *State) { before.replacedBy(now) },
 	})
 }
 
-func (set *Set) build(r storage.Reader) (*State, error) {
+// Build reads the state from a snapshot. Build and Apply are for who keeps more
+// than rows in step and calls them from a [live.Config] of its own; others have
+// [Set.Follow].
+func (set *Set) Build(r storage.Reader) (*State, error) {
 	s := &State{Position: r.Position(), parts: make([]any, len(set.parts)), stale: make(chan struct{})}
 	for i, p := range set.parts {
 		var err error
@@ -91,7 +95,8 @@ func (set *Set) build(r storage.Reader) (*State, error) {
 	return s, nil
 }
 
-func (set *Set) apply(s *State, c storage.Commit) (*State, error) {
+// Apply returns the state after a commit, and leaves s as it was but stale.
+func (set *Set) Apply(s *State, c storage.Commit) (*State, error) {
 	next := &State{Position: c.Position, parts: make([]any, len(set.parts)), stale: make(chan struct{})}
 	for i, p := range set.parts {
 		var err error
@@ -284,4 +289,33 @@ func (o *Order[T]) Prefix(s *State, scope, prefix table.Key) List[T] {
 	l := o.In(s, scope)
 	l.from, l.to = string(prefix), string(prefix.End())
 	return l
+}
+
+// Rows is the rows of all scopes.
+func (m *Mirror[T]) Rows(s *State) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		s.parts[m.slot].(*rows[T]).scopes.Scan(func(_ string, b *bucket[T]) bool {
+			more := true
+			b.byKey.Scan(func(_ string, row *T) bool {
+				more = yield(row)
+				return more
+			})
+			return more
+		})
+	}
+}
+
+// Changes yields the rows that a commit changed, in the order of their primary
+// keys: each as it was in the state before the commit and as it is in the one
+// after, nil for none.
+func (m *Mirror[T]) Changes(c storage.Commit, before, after *State) iter.Seq2[*T, *T] {
+	return func(yield func(was, is *T) bool) {
+		for key := range m.table.ChangedKeys(c) {
+			was, _ := m.Get(before, key)
+			is, _ := m.Get(after, key)
+			if (was != nil || is != nil) && !yield(was, is) {
+				return
+			}
+		}
+	}
 }

@@ -34,3 +34,15 @@ func (t *Table[T]) Changes(c storage.Commit) iter.Seq2[Change[T], error] {
 		}
 	}
 }
+
+// ChangedKeys yields the primary keys of the rows of t that the commit changed,
+// ascending, without decoding any.
+func (t *Table[T]) ChangedKeys(c storage.Commit) iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		for _, ch := range c.Under(t.prefix) {
+			if !yield(Key(ch.Key[len(t.prefix):])) {
+				return
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/gatehouse-go/gatehouse/internal/table"
@@ -43,6 +44,9 @@ func TestChangesAreTypedRows(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("changes of apps = %v, want %v", got, want)
+	}
+	if keys := slices.Collect(h.apps.ChangedKeys(commits[1])); !slices.Equal(keys, []table.Key{table.Int(1), table.Int(2), table.Int(3)}) {
+		t.Errorf("changed keys of apps = %v", keys)
 	}
 	n := 0
 	for ch, err := range h.apis.Changes(commits[1]) {
