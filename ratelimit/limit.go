@@ -94,16 +94,15 @@ type Rule struct {
 	period, phase, slice int64
 }
 
-// hashSeed and hashKey differ in each process, so that nobody can make up keys
-// that collide.
+// These differ in each process, so that nobody can make up keys that collide.
 var (
-	hashSeed = maphash.MakeSeed()
-	hashKey  = rand.Uint64() | 1
+	hashSeed        = maphash.MakeSeed()
+	mixKey, mixKey2 = rand.Uint64(), rand.Uint64()
 )
 
 // mix folds b into a. Both are hashes, or numbers that the other one hides.
 func mix(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a^hashKey, b^0x9e3779b97f4a7c15)
+	hi, lo := bits.Mul64(a^mixKey, b^mixKey2)
 	return hi ^ lo
 }
 
