@@ -85,9 +85,10 @@ func (t *table) part(shard int) []slot {
 	return t.slots[shard*per : shard*per+per]
 }
 
-// touch loads the home of a hash into the cache, so that the misses of several
-// keys overlap and fall before their shards are locked.
+// touch loads the lock and the home of a hash into the cache, so that the misses
+// of several keys overlap and fall before their shards are locked.
 func (t *table) touch(hash uint64) {
+	t.shards[t.shard(hash)].lock.Load()
 	atomic.LoadUint64(&t.slots[uint64(t.shard(hash))*(t.mask+1)+hash&t.mask].hash)
 }
 
