@@ -29,9 +29,9 @@ type group struct {
 
 func getGroup(ctx context.Context, in struct {
 	ProjectID td.ProjectID `query:"projectId" bind:"required"`
-	Name      string       `query:"userGroupName" bind:"required"`
+	Name      filled       `query:"userGroupName" bind:"required"`
 }) (group, error) {
-	g, err := caller(ctx).Group(ctx, in.ProjectID, in.Name)
+	g, err := caller(ctx).Group(ctx, in.ProjectID, string(in.Name))
 	answer := group{g.ID, g.Name, g.Default, make([]groupMember, len(g.Members)), g.Updated.Format(td.TimeLayout)}
 	for i, u := range g.Members {
 		answer.Members[i].UserID = u
@@ -59,12 +59,12 @@ type groupID struct {
 
 func createGroup(ctx context.Context, in struct {
 	ProjectID td.ProjectID `query:"projectId" bind:"required"`
-	GroupName string       `json:"groupName" bind:"required"`
+	GroupName filled       `json:"groupName" bind:"required"`
 	IsDefault bool         `json:"isDefault"`
 	Members   []memberRef  `json:"members"`
 }) (groupID, error) {
 	id, err := caller(ctx).CreateGroup(ctx, in.ProjectID, td.NewGroup{
-		Name: in.GroupName, Default: in.IsDefault, Members: newMembers(in.Members),
+		Name: string(in.GroupName), Default: in.IsDefault, Members: newMembers(in.Members),
 	})
 	return groupID{id}, err
 }

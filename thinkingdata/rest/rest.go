@@ -174,3 +174,15 @@ func (t *text) UnmarshalText(b []byte) error {
 	}
 	return nil
 }
+
+// filled is a required text that is taken as it is and must not be blank.
+type filled string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (f *filled) UnmarshalText(b []byte) error {
+	*f = filled(b)
+	if len(bytes.TrimSpace(b)) == 0 {
+		return errBlank
+	}
+	return nil
+}

@@ -43,9 +43,9 @@ type role struct {
 
 func getRole(ctx context.Context, in struct {
 	ProjectID td.ProjectID `query:"projectId" bind:"required"`
-	RoleDesc  string       `query:"roleDesc" bind:"required"`
+	RoleDesc  filled       `query:"roleDesc" bind:"required"`
 }) (role, error) {
-	r, err := caller(ctx).Role(ctx, in.ProjectID, in.RoleDesc)
+	r, err := caller(ctx).Role(ctx, in.ProjectID, string(in.RoleDesc))
 	return role{r.Base, functions(r.Functions), r.Project, r.Desc, r.Name}, err
 }
 
@@ -72,23 +72,25 @@ type roleName struct {
 
 func createRole(ctx context.Context, in struct {
 	ProjectID td.ProjectID    `query:"projectId" bind:"required"`
-	Base      td.BaseRole     `json:"baseRole" bind:"required"`
-	Desc      string          `json:"roleDesc" bind:"required"`
+	Base      text            `json:"baseRole" bind:"required"`
+	Desc      filled          `json:"roleDesc" bind:"required"`
 	Functions []td.FunctionID `json:"roleFuncList" bind:"required"`
 }) (roleName, error) {
-	name, err := caller(ctx).CreateRole(ctx, in.ProjectID, td.NewRole{Base: in.Base, Desc: in.Desc, Functions: in.Functions})
+	name, err := caller(ctx).CreateRole(ctx, in.ProjectID, td.NewRole{
+		Base: td.BaseRole(in.Base), Desc: string(in.Desc), Functions: in.Functions,
+	})
 	return roleName{name}, err
 }
 
 func updateRole(ctx context.Context, in struct {
 	ProjectID td.ProjectID                 `query:"projectId" bind:"required"`
 	RoleName  text                         `query:"roleName" bind:"required"`
-	Base      td.BaseRole                  `json:"baseRole" bind:"required"`
+	Base      text                         `json:"baseRole" bind:"required"`
 	Desc      surface.Opt[string]          `json:"roleDesc"`
 	Functions surface.Opt[[]td.FunctionID] `json:"roleFuncList"`
 }) (surface.None, error) {
 	return surface.None{}, caller(ctx).UpdateRole(ctx, in.ProjectID, td.RoleName(in.RoleName), td.RoleUpdate{
-		Base: in.Base, Desc: in.Desc.Ptr(), Functions: in.Functions.Ptr(),
+		Base: td.BaseRole(in.Base), Desc: in.Desc.Ptr(), Functions: in.Functions.Ptr(),
 	})
 }
 

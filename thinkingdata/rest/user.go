@@ -108,13 +108,13 @@ func unbindMFA(ctx context.Context, in byLogin) (surface.None, error) {
 }
 
 type newUser struct {
-	LoginName string       `json:"loginName" bind:"required"`
+	LoginName text         `json:"loginName" bind:"required"`
 	Roles     []roleChoice `json:"roles" bind:"required"`
 }
 
 type roleChoice struct {
 	ProjectID td.ProjectID `json:"projectId"`
-	RoleDesc  string       `json:"roleDesc" bind:"required"`
+	RoleDesc  filled       `json:"roleDesc" bind:"required"`
 }
 
 func batchCreate(ctx context.Context, in struct {
@@ -122,9 +122,9 @@ func batchCreate(ctx context.Context, in struct {
 }) (surface.None, error) {
 	users := make([]td.UserRoles, len(in.AuthUsers))
 	for i, u := range in.AuthUsers {
-		users[i] = td.UserRoles{LoginName: u.LoginName, Roles: make([]td.RoleChoice, len(u.Roles))}
+		users[i] = td.UserRoles{LoginName: string(u.LoginName), Roles: make([]td.RoleChoice, len(u.Roles))}
 		for j, r := range u.Roles {
-			users[i].Roles[j] = td.RoleChoice{Project: r.ProjectID, RoleDesc: r.RoleDesc}
+			users[i].Roles[j] = td.RoleChoice{Project: r.ProjectID, RoleDesc: string(r.RoleDesc)}
 		}
 	}
 	return surface.None{}, caller(ctx).CreateUsers(ctx, users)
