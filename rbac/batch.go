@@ -53,8 +53,8 @@ func (s *Snapshot) Actor(now time.Time, subject Subject, in Domain) *Actor {
 		return a
 	}
 	dom, known := s.domain(in)
-	var buf [1]rule
-	held := sub.rules(&buf)
+	var buf [2]rule
+	held := s.holdings(sub, &buf)
 	for i := range held {
 		h := &held[i]
 		if d := h.high(); d != 0 && (!known || d != dom) || !h.counts(a.at) || h.state != gatehouse.Enforced {

@@ -328,8 +328,8 @@ func (s *Snapshot) Conflicts(yield func(Conflict) bool) {
 
 func (s *Snapshot) conflictsOf(n uint32) func(yield func(Conflict) bool) {
 	return func(yield func(Conflict) bool) {
-		var buf [1]rule
-		held := s.subject(n).rules(&buf)
+		var buf [2]rule
+		held := s.holdings(s.subject(n), &buf)
 		if len(held) == 0 {
 			return
 		}

@@ -81,8 +81,8 @@ func (s *Snapshot) GrantsOn(p Permission) iter.Seq[Grant] {
 func (s *Snapshot) Assignments(subject Subject) iter.Seq[Assignment] {
 	return func(yield func(Assignment) bool) {
 		n := s.subjectNames.find(0, string(subject))
-		var buf [1]rule
-		held := s.subject(n).rules(&buf)
+		var buf [2]rule
+		held := s.holdings(s.subject(n), &buf)
 		for i := range held {
 			if !yield(s.assignmentAt(n, &held[i])) {
 				return
@@ -112,8 +112,8 @@ func (s *Snapshot) Holders(r Role) iter.Seq[Assignment] {
 			if !seen.add(sub) {
 				continue
 			}
-			var buf [1]rule
-			held := s.subject(sub).rules(&buf)
+			var buf [2]rule
+			held := s.holdings(s.subject(sub), &buf)
 			for i := range held {
 				if held[i].low() == n && !yield(s.assignmentAt(sub, &held[i])) {
 					return

@@ -21,6 +21,8 @@ type Snapshot struct {
 	roles    vector[role]
 	targets  vector[target]
 
+	shelf *shelf // what the subjects do not have in place
+
 	holders  *backlinks // from a role to its subjects
 	granted  *backlinks // from a role to the targets that it has grants on
 	heirs    *backlinks // from a role to those that inherit it
@@ -31,7 +33,7 @@ type Snapshot struct {
 	supers []uint32    // roles that are super-roles themselves
 
 	// How many there are of each rule, to tell when the tables are mostly stale.
-	assignments, grants, placements, inheritances, frozen int
+	assignments, shelved, grants, placements, inheritances, frozen int
 }
 
 // tables are the names, which the snapshots of an engine share.
@@ -50,28 +52,8 @@ func empty(revision uint64) *Snapshot {
 	}
 	t.roleNames.init(true)
 	t.targetNames.init(true)
-	return &Snapshot{revision: revision, tables: t,
+	return &Snapshot{revision: revision, tables: t, shelf: new(shelf),
 		holders: new(backlinks), granted: new(backlinks), heirs: new(backlinks), contents: new(backlinks)}
-}
-
-// A subject's rules. Nearly all subjects hold one role, for ever: it is kept in
-// place, so that finding it costs one miss of the cache.
-type subject struct {
-	one  uint64 // the key of the only, plain rule, 0 when there is none or more; and the frozen bit
-	more rules  // else: all of them
-}
-
-const frozenBit = 1 << 63
-
-func (s *subject) frozen() bool { return s.one&frozenBit != 0 }
-
-// rules returns all rules; buf is where the one in place is written to.
-func (s *subject) rules(buf *[1]rule) rules {
-	if key := s.one &^ frozenBit; key != 0 {
-		buf[0] = rule{key: key, until: never}
-		return buf[:]
-	}
-	return s.more
 }
 
 // A role and what it inherits.
@@ -193,8 +175,8 @@ func (s *Snapshot) judge(at int64, q *Question, d *Decision, tr *Trace) {
 	} else {
 		d.Outcome = NoRole
 	}
-	var buf [1]rule
-	held := sub.rules(&buf)
+	var buf [2]rule
+	held := s.holdings(sub, &buf)
 	if known && dom != 0 {
 		for i := held.from(pair(dom, 0)); i < len(held) && held[i].high() == dom; i++ {
 			if s.try(at, &held[i], w, q, d, tr) {

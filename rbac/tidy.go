@@ -13,16 +13,16 @@ func (s *Snapshot) tidy(spare int) *Snapshot {
 	if rules := s.assignments + s.frozen + s.grants + 2*s.placements; names > 2*rules+spare {
 		return s.rebuilt()
 	}
-	if wasted(s.holders, s.assignments, spare) {
+	if wasted(s.holders.links.len(), s.assignments, spare) {
 		s.holders = new(backlinks)
 		for n, p := range s.subjects.all {
-			var buf [1]rule
-			for _, h := range p.rules(&buf) {
+			var buf [2]rule
+			for _, h := range s.holdings(p, &buf) {
 				s.holders.add(h.low(), n)
 			}
 		}
 	}
-	if wasted(s.granted, s.grants, spare) {
+	if wasted(s.granted.links.len(), s.grants, spare) {
 		s.granted = new(backlinks)
 		for n, p := range s.targets.all {
 			for _, g := range p.grants {
@@ -30,7 +30,7 @@ func (s *Snapshot) tidy(spare int) *Snapshot {
 			}
 		}
 	}
-	if wasted(s.heirs, s.inheritances, spare) {
+	if wasted(s.heirs.links.len(), s.inheritances, spare) {
 		s.heirs = new(backlinks)
 		for n, p := range s.roles.all {
 			for _, parent := range p.parents {
@@ -38,7 +38,7 @@ func (s *Snapshot) tidy(spare int) *Snapshot {
 			}
 		}
 	}
-	if wasted(s.contents, s.placements, spare) {
+	if wasted(s.contents.links.len(), s.placements, spare) {
 		s.contents = new(backlinks)
 		for n, p := range s.targets.all {
 			if p.parent != 0 {
@@ -49,11 +49,11 @@ func (s *Snapshot) tidy(spare int) *Snapshot {
 	return s
 }
 
-func wasted(b *backlinks, live, spare int) bool { return b.links.len() > 2*live+spare }
+func wasted(all, live, spare int) bool { return all > 2*live+spare }
 
 // rebuilt returns the same rules with tables of their own.
 func (s *Snapshot) rebuilt() *Snapshot {
-	tx := &Tx{s: *empty(s.revision), e: &Engine{}, edit: 1}
+	tx := &Tx{s: *empty(s.revision), e: &Engine{spare: spare}, edit: 1}
 	tx.s.bases = s.bases
 	for _, p := range s.roles.all {
 		if p.exists {
@@ -78,8 +78,8 @@ func (s *Snapshot) rebuilt() *Snapshot {
 		}
 	}
 	for n, p := range s.subjects.all {
-		var buf [1]rule
-		held := p.rules(&buf)
+		var buf [2]rule
+		held := s.holdings(p, &buf)
 		for i := range held {
 			tx.Assign(s.assignmentAt(n, &held[i]))
 		}

@@ -277,9 +277,8 @@ func (tx *Tx) Assign(a Assignment) error {
 	n := tx.s.subjectNames.add(0, string(a.Subject))
 	r := newRule(pair(tx.addDomain(a.Domain), role), a.Terms)
 
-	var buf [1]rule
-	old := tx.s.subject(n)
-	held := old.rules(&buf)
+	var buf [2]rule
+	held := tx.s.holdings(tx.s.subject(n), &buf)
 	switch was := held.find(r.key); {
 	case was == nil:
 		tx.s.holders.add(role, n)
@@ -287,13 +286,8 @@ func (tx *Tx) Assign(a Assignment) error {
 	case *was == r:
 		return nil
 	}
-	p := tx.s.subjects.edit(tx.edit, n)
-	if r.plain() && (len(held) == 0 || len(held) == 1 && held[0].key == r.key) {
-		p.one, p.more = p.one&frozenBit|r.key, nil
-	} else {
-		p.more = held.with(r, false)
-		p.one &= frozenBit
-	}
+	var space [8]rule
+	tx.hold(n, append(rules(space[:0]), held...).with(r, true))
 	if len(tx.s.apart) > 0 {
 		tx.touched = append(tx.touched, n)
 	}
@@ -316,32 +310,19 @@ func (tx *Tx) Unassign(subject Subject, r Role, in Domain) error {
 
 // keepHoldings drops the roles of a subject that are not to be kept.
 func (tx *Tx) keepHoldings(n uint32, keep func(*rule) bool) {
-	var buf [1]rule
-	held := tx.s.subject(n).rules(&buf)
-	gone := 0
-	for i := range held {
-		if !keep(&held[i]) {
-			gone++
-		}
-	}
-	if gone == 0 {
-		return
-	}
-	left := make(rules, 0, len(held)-gone)
+	var buf [2]rule
+	var space [8]rule
+	held, left := tx.s.holdings(tx.s.subject(n), &buf), rules(space[:0])
 	for i := range held {
 		if keep(&held[i]) {
 			left = append(left, held[i])
 		}
 	}
-	p := tx.s.subjects.edit(tx.edit, n)
-	p.one, p.more = p.one&frozenBit, nil
-	if len(left) == 1 && left[0].plain() {
-		p.one |= left[0].key
-	} else if len(left) > 0 {
-		p.more = left
+	if len(left) < len(held) {
+		tx.s.assignments -= len(held) - len(left)
+		tx.hold(n, left)
+		tx.changed = true
 	}
-	tx.s.assignments -= gone
-	tx.changed = true
 }
 
 // Freeze denies a subject everything until Unfreeze. It keeps its roles.
@@ -363,7 +344,7 @@ func (tx *Tx) freeze(n uint32, frozen bool) {
 	if n == 0 || tx.s.subject(n).frozen() == frozen {
 		return
 	}
-	tx.s.subjects.edit(tx.edit, n).one ^= frozenBit
+	tx.s.subjects.edit(tx.edit, n).a ^= frozenFlag
 	if frozen {
 		tx.s.frozen++
 	} else {
@@ -553,7 +534,7 @@ func (tx *Tx) Sweep(now time.Time) {
 	running := func(r *rule) bool { return r.until > at }
 	var subjects, targets []uint32
 	for n, p := range tx.s.subjects.all {
-		if slices.ContainsFunc(p.more, func(r rule) bool { return r.until <= at }) {
+		if k := p.shelved(); k > 0 && slices.ContainsFunc(tx.s.shelf.at(p.b, k), func(r rule) bool { return r.until <= at }) {
 			subjects = append(subjects, n)
 		}
 	}
