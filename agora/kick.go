@@ -30,16 +30,21 @@ func (s *System) kick(a *app, b *ban, how kickKind) {
 	t := s.tally(a)
 	about := b.subject()
 	p.visit(&about, func(ch *channel, list []*session) {
-		events := make([]Event, 0, min(len(list), eventsAtOnce))
-		tell := func(e Event) {
-			if !s.events.wanted.Load() {
+		wanted := s.events.wanted.Load()
+		if wanted {
+			slices.SortFunc(list, inOrder)
+		}
+		var events []Event
+		tell := func(m *session, kind EventKind, e Event) {
+			if !wanted {
 				return
 			}
 			if len(events) == eventsAtOnce {
 				s.events.add(events...)
 				events = events[:0]
 			}
-			events = append(events, e)
+			e.Rule, e.Op, e.Reason = b.id, b.op, BannedByServer
+			events = append(events, m.event(a, kind, now, e))
 		}
 		for _, m := range list {
 			if how == kickOnce && m.number > last || how == kickMissed && m.joined > b.updated {
@@ -48,7 +53,7 @@ func (s *System) kick(a *app, b *ban, how kickKind) {
 			if b.privileges&JoinChannel != 0 {
 				ch.remove(m)
 				t.session(m, now.UnixMilli())
-				tell(m.event(a, Kicked, now, Event{Rule: b.id, Op: b.op, Reason: BannedByServer}))
+				tell(m, Kicked, Event{})
 				continue
 			}
 			if stopped := m.publishing & b.privileges; stopped != 0 {
@@ -56,9 +61,7 @@ func (s *System) kick(a *app, b *ban, how kickKind) {
 				if how == kickRule {
 					m.revoked |= stopped
 				}
-				tell(m.event(a, PublishRevoked, now, Event{
-					Rule: b.id, Op: b.op, Privileges: stopped, Reason: BannedByServer,
-				}))
+				tell(m, PublishRevoked, Event{Privileges: stopped})
 			}
 		}
 		s.events.add(events...)
@@ -76,6 +79,7 @@ func (s *System) restore(a *app, b *ban) {
 	now := s.now()
 	about := b.subject()
 	a.presence.visit(&about, func(_ *channel, list []*session) {
+		slices.SortFunc(list, inOrder)
 		for _, m := range list {
 			var back Privileges
 			for _, k := range [...]Privileges{PublishAudio, PublishVideo} {

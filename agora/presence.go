@@ -239,8 +239,9 @@ func (p *presence) unlink(m *session) {
 }
 
 // visit calls fn with each channel, its lock held, that has sessions which the
-// subject selects, and with these, in the order they entered. A rule without a
-// channel finds the sessions by uid or address as they were at one instant.
+// subject selects, and with these, in no order. A rule without a channel finds
+// the sessions by uid or address as they were at one instant, and visits them in
+// the order they entered.
 func (p *presence) visit(s *subject, fn func(*channel, []*session)) {
 	if s.kind&byCName != 0 {
 		if ch := p.find(s.cname); ch != nil {
@@ -297,7 +298,6 @@ func (ch *channel) visit(s *subject, fn func(*channel, []*session)) {
 		}
 	}
 	if len(list) > 0 {
-		slices.SortFunc(list, inOrder)
 		fn(ch, list)
 	}
 }
