@@ -1,11 +1,11 @@
 package thinkingdata
 
 import (
-	"crypto/subtle"
 	"strconv"
 
 	"github.com/tidwall/btree"
 
+	"github.com/gatehouse-go/gatehouse/internal/secret"
 	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/rbac"
 	"github.com/gatehouse-go/gatehouse/storage"
@@ -75,9 +75,9 @@ type state struct {
 	assets   *btree.Map[AssetID, *asset]
 	members  *btree.Map[table.Key, RoleName]
 	roles    *btree.Map[table.Key, *roleRow]
-	tokens   *btree.Map[fingerprint, *token]
+	tokens   *btree.Map[uint64, *token]    // by the head of the digest
 	scopes   *btree.Map[ProjectID, *token] // the same by scope
-	sessions *btree.Map[fingerprint, *sessionRow]
+	sessions *btree.Map[uint64, *session]  // by the head of the digest
 
 	ended []UserID // whose sessions the last commit ended
 }
@@ -95,13 +95,15 @@ type asset struct {
 
 type token struct {
 	tokenRow
+	digest  secret.Digest
 	subject rbac.Subject
 	scope   rbac.Domain
 }
 
-// fingerprint is the head of a secret's hash, by which it is looked up before
-// the whole is compared: how long that takes tells nothing of use.
-type fingerprint uint64
+type session struct {
+	sessionRow
+	digest secret.Digest
+}
 
 func newState() *state {
 	return &state{
@@ -112,9 +114,9 @@ func newState() *state {
 		assets:   new(btree.Map[AssetID, *asset]),
 		members:  new(btree.Map[table.Key, RoleName]),
 		roles:    new(btree.Map[table.Key, *roleRow]),
-		tokens:   new(btree.Map[fingerprint, *token]),
+		tokens:   new(btree.Map[uint64, *token]),
 		scopes:   new(btree.Map[ProjectID, *token]),
-		sessions: new(btree.Map[fingerprint, *sessionRow]),
+		sessions: new(btree.Map[uint64, *session]),
 	}
 }
 
@@ -499,14 +501,16 @@ func (e edit) token(key table.Key, row *tokenRow) {
 		key = table.Int(row.Project)
 	}
 	if old, had := e.scopes.Delete(ProjectID(key.Int())); had {
-		e.tokens.Delete(fingerprintOf(old.Hash))
+		e.tokens.Delete(old.digest.Head())
 		e.tx.RemoveSubject(old.subject)
 	}
 	if row == nil {
 		return
 	}
-	head := fingerprintOf(row.Hash)
-	tok := &token{*row, rbac.Subject("token/" + strconv.FormatUint(uint64(head), 16)), rbac.Company}
+	digest := digestOf(row.Hash)
+	head := digest.Head()
+	// A token is a subject of its own, so that a Caller ends with it.
+	tok := &token{*row, digest, rbac.Subject("token/" + strconv.FormatUint(head, 16)), rbac.Company}
 	role := corporate
 	if row.Project != corporateScope {
 		tok.scope, role = domainOf(row.Project), ofProject
@@ -518,10 +522,15 @@ func (e edit) token(key table.Key, row *tokenRow) {
 
 func (e edit) session(key table.Key, row *sessionRow) {
 	if row == nil {
-		e.sessions.Delete(fingerprintOf([]byte(key.Str())))
+		digest := digestOf([]byte(key.Str()))
+		e.sessions.Delete(digest.Head())
 		return
 	}
-	e.sessions.Set(fingerprintOf(row.Hash), row)
+	digest := digestOf(row.Hash)
+	e.sessions.Set(digest.Head(), &session{*row, digest})
 }
 
-func sameHash(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+func digestOf(hash []byte) (d secret.Digest) {
+	copy(d[:], hash)
+	return d
+}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/secret"
 	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/storage"
 )
@@ -47,8 +48,9 @@ func (s *System) Login(ctx context.Context, loginName, password string) (token s
 	if right := s.config.Hasher.Verify(hash, password); !right || !found {
 		return "", Session{}, refused()
 	}
-	token = newSecret()
-	row := sessionRow{Hash: hashSecret(token), User: user.ID, Until: s.now().Add(s.config.SessionTime)}
+	token = secret.NewToken()
+	digest := secret.Sum(token)
+	row := sessionRow{Hash: digest[:], User: user.ID, Until: s.now().Add(s.config.SessionTime)}
 	err = s.update(ctx, func(w storage.Writer) error {
 		now, found, err := s.byID(w, user.ID)
 		if err != nil {
@@ -100,21 +102,22 @@ func (s *System) session(u *userRow, row *sessionRow) Session {
 // error is NoPermission. It takes no lock.
 func (s *System) Session(token string) (Session, error) {
 	st := s.state()
-	hash := sum(token)
-	row, found := st.sessions.Get(fingerprintOf(hash[:]))
-	if !found || !sameHash(row.Hash, hash[:]) || !s.now().Before(row.Until) {
+	digest := secret.Sum(token)
+	row, found := st.sessions.Get(digest.Head())
+	if !found || !row.digest.Equal(&digest) || !s.now().Before(row.Until) {
 		return Session{}, noPermission("no such session")
 	}
 	u, found := st.users.Get(row.User)
 	if !found || u.Status != Normal {
 		return Session{}, noPermission("the user is locked or deleted")
 	}
-	return s.session(&u.userRow, row), nil
+	return s.session(&u.userRow, &row.sessionRow), nil
 }
 
 // Logout ends a session. That there is none is no error.
 func (s *System) Logout(ctx context.Context, token string) error {
-	_, err := s.deleteSessions(ctx, s.tables.sessions.Prefix(table.Str(string(hashSecret(token)))))
+	digest := secret.Sum(token)
+	_, err := s.deleteSessions(ctx, s.tables.sessions.Prefix(table.Str(string(digest[:]))))
 	return err
 }
 

@@ -1,15 +1,13 @@
 package thinkingdata
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/gatehouse-go/gatehouse/internal/secret"
 	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/rbac"
 	"github.com/gatehouse-go/gatehouse/storage"
@@ -18,45 +16,43 @@ import (
 // corporateScope is the scope of the corporate token among those of projects.
 const corporateScope ProjectID = -1
 
-// maxToken is the longest token, in bytes.
-const maxToken = 256
-
 // MakeCorporateToken makes the token that opens all projects and returns it;
 // the one before no longer works. The system keeps its hash only and cannot
 // show it again.
-func (s *System) MakeCorporateToken(ctx context.Context) (string, error) {
-	secret := newSecret()
-	return secret, s.SetCorporateToken(ctx, secret)
+func (s *System) MakeCorporateToken(ctx context.Context) (token string, err error) {
+	token = secret.NewToken()
+	return token, s.SetCorporateToken(ctx, token)
 }
 
 // MakeProjectToken makes the token of one project, in the same way.
-func (s *System) MakeProjectToken(ctx context.Context, p ProjectID) (string, error) {
-	secret := newSecret()
-	return secret, s.SetProjectToken(ctx, p, secret)
+func (s *System) MakeProjectToken(ctx context.Context, p ProjectID) (token string, err error) {
+	token = secret.NewToken()
+	return token, s.SetProjectToken(ctx, p, token)
 }
 
 // SetCorporateToken is MakeCorporateToken with a token of the caller's choice,
 // of 1 to 256 bytes without blanks around. It fails when another scope has it.
-func (s *System) SetCorporateToken(ctx context.Context, secret string) error {
-	return s.setToken(ctx, corporateScope, secret)
+func (s *System) SetCorporateToken(ctx context.Context, token string) error {
+	return s.setToken(ctx, corporateScope, token)
 }
 
 // SetProjectToken is MakeProjectToken with a token of the caller's choice.
-func (s *System) SetProjectToken(ctx context.Context, p ProjectID, secret string) error {
+func (s *System) SetProjectToken(ctx context.Context, p ProjectID, token string) error {
 	if p <= CompanyScope {
 		return projectNotExist("projectId", p) // only the corporate token reaches project 0
 	}
-	return s.setToken(ctx, p, secret)
+	return s.setToken(ctx, p, token)
 }
 
-func (s *System) setToken(ctx context.Context, scope ProjectID, secret string) error {
+func (s *System) setToken(ctx context.Context, scope ProjectID, token string) error {
 	switch {
-	case strings.TrimSpace(secret) == "":
+	case strings.TrimSpace(token) == "":
 		return Missing("token")
-	case len(secret) > maxToken || strings.TrimSpace(secret) != secret:
-		return Malformed("token", "", fmt.Sprintf("is longer than %d bytes or has blanks around", maxToken))
+	case len(token) > secret.MaxToken || strings.TrimSpace(token) != token:
+		return Malformed("token", "", fmt.Sprintf("is longer than %d bytes or has blanks around", secret.MaxToken))
 	}
-	row := tokenRow{Project: scope, Hash: hashSecret(secret), Created: s.now()}
+	digest := secret.Sum(token)
+	row := tokenRow{Project: scope, Hash: digest[:], Created: s.now()}
 	return s.update(ctx, func(w storage.Writer) error {
 		if scope != corporateScope {
 			if err := s.needProject(w, "projectId", scope); err != nil {
@@ -65,7 +61,7 @@ func (s *System) setToken(ctx context.Context, scope ProjectID, secret string) e
 		}
 		old, err := s.tables.tokens.Get(w, table.Int(scope))
 		switch {
-		case err == nil && sameHash(old.Hash, row.Hash):
+		case err == nil && bytes.Equal(old.Hash, row.Hash):
 			return nil // so that a program can set its tokens at every start
 		case err != nil && !errors.Is(err, table.ErrNotFound):
 			return err
@@ -94,14 +90,14 @@ type Caller struct {
 
 // Authenticate returns who has the token. A blank one is a missing parameter,
 // one that is unknown or was replaced is not permitted. It takes no lock.
-func (s *System) Authenticate(secret string) (Caller, error) {
-	secret = strings.TrimSpace(secret)
-	if secret == "" {
+func (s *System) Authenticate(token string) (Caller, error) {
+	token = strings.TrimSpace(token)
+	if token == "" {
 		return Caller{}, Missing("token")
 	}
-	hash := sum(secret)
-	tok, found := s.state().tokens.Get(fingerprintOf(hash[:]))
-	if !found || !sameHash(tok.Hash, hash[:]) {
+	digest := secret.Sum(token)
+	tok, found := s.state().tokens.Get(digest.Head())
+	if !found || !tok.digest.Equal(&digest) {
 		return Caller{}, noPermission("unknown token")
 	}
 	return Caller{s, tok.subject, tok.scope, tok.Project}, nil
@@ -151,32 +147,4 @@ func (c Caller) allowIn(op Operation, p ProjectID) error {
 
 func (c Caller) may(op Operation, in rbac.Domain) bool {
 	return c.sys.check(c.subject, in, rbac.Do(op.function())).Allowed
-}
-
-func newSecret() string {
-	var b [32]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// sum hashes a token. It needs no slow hash: the tokens the system makes are
-// 256 random bits, and one is checked on every request.
-func sum(secret string) [sha256.Size]byte {
-	var buf [maxToken]byte
-	if len(secret) > maxToken {
-		return [sha256.Size]byte{} // nobody's
-	}
-	return sha256.Sum256(buf[:copy(buf[:], secret)])
-}
-
-func hashSecret(secret string) []byte {
-	h := sum(secret)
-	return h[:]
-}
-
-func fingerprintOf(hash []byte) fingerprint {
-	if len(hash) < 8 {
-		return 0
-	}
-	return fingerprint(binary.BigEndian.Uint64(hash))
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/gatehouse-go/gatehouse/internal/secret"
 	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/storage"
 )
@@ -356,7 +357,7 @@ func (c Caller) CreateSSOUser(ctx context.Context, n SSOUser) error {
 	if err != nil {
 		return err
 	}
-	password := newSecret()
+	password := secret.NewToken()
 	if n.Password != nil {
 		if password = *n.Password; !validPassword(password) {
 			return errPassword()

@@ -35,6 +35,7 @@ func (e *Emulator) control() http.Handler {
 		surface.Op("POST /reset", e.reset),
 		surface.Op("POST /agora/join", e.join),
 		surface.Op("POST /agora/leave", e.leave),
+		surface.Op("GET /thinkingdata/can-see", e.canSee),
 	})...))
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-go/gatehouse/agora"
 	agorarest "github.com/gatehouse-go/gatehouse/agora/rest"
 	"github.com/gatehouse-go/gatehouse/storage"
+	"github.com/gatehouse-go/gatehouse/thinkingdata"
 )
 
 // Config is the state that the emulator starts in, and resets to. [Defaults]
@@ -77,8 +78,9 @@ type Emulator struct {
 
 // systems is what a reset replaces.
 type systems struct {
-	agora    *agora.System
-	surfaces http.Handler
+	agora        *agora.System
+	thinkingdata *thinkingdata.System
+	surfaces     http.Handler
 }
 
 // New opens the systems on the store, which stays the caller's. What the store
@@ -116,8 +118,13 @@ func (e *Emulator) open(ctx context.Context) (_ *systems, err error) {
 	if err != nil {
 		return nil, err
 	}
+	users, err := e.openThinkingData(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	s.surfaces = mounts{
 		{"/dev/v1", dashboard},
+		{"/open", users},
 	}
 	return s, nil
 }
@@ -141,10 +148,14 @@ func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *systems) close() error {
-	if s.agora == nil {
-		return nil
+	var errs []error
+	if s.agora != nil {
+		errs = append(errs, s.agora.Close())
 	}
-	return s.agora.Close()
+	if s.thinkingdata != nil {
+		errs = append(errs, s.thinkingdata.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Surfaces is the handler of the vendors' APIs and of the emulator's own.

@@ -392,7 +392,10 @@ func TestVectors(t *testing.T) {
 				a.data(got, fmt.Sprintf(`{"id":%v,"groupName":"g","isDefault":false,"members":%s,"updateTime":"2021-11-22 19:22:15"}`, id, want))
 			}
 			members(fmt.Sprintf(`[{"userId":%d},{"userId":%d}]`, u1, u2))
-			update := func(body string) { a.Helper(); a.want(0, p2, "POST update-user-group?projectId=2", fmt.Sprintf(body, id)) }
+			update := func(body string) {
+				a.Helper()
+				a.want(0, p2, "POST update-user-group?projectId=2", fmt.Sprintf(body, id))
+			}
 			update(`{"id":%v,"members":[{"userId":"` + fmt.Sprint(u2) + `"}]}`)
 			members(fmt.Sprintf(`[{"userId":%d}]`, u2))
 			update(`{"id":"%v","groupName":"g"}`)
