@@ -93,6 +93,7 @@ func BenchmarkRateLimit(b *testing.B) {
 			b.Run("hot-key-parallel", func(b *testing.B) {
 				take := library.open()
 				b.ReportAllocs()
+				b.ResetTimer()
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
 						if !take("hot") {
