@@ -24,6 +24,7 @@ import (
 	"log/slog"
 
 	"github.com/gatehouse-go/gatehouse/internal/mirror"
+	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
 	"github.com/gatehouse-go/gatehouse/roma/internal/core"
@@ -57,16 +58,32 @@ type System struct {
 	groups
 	apis
 	publications
+	versions
+	variables
+
+	order *table.Sequence
+}
+
+// Number is the place of a row in the order of creation, for rows that show no
+// time.
+type Number struct{ Order int64 }
+
+// next gives a row its number.
+func (s *System) next(w storage.Writer, n *Number) (err error) {
+	n.Order, err = s.order.Next(w)
+	return err
 }
 
 // Attach declares the tables of the gateway. It is for package roma, which
 // starts the core afterwards.
 func Attach(c *core.Core, config Config) *System {
-	s := &System{core: c, config: config, logger: c.Logger}
+	s := &System{core: c, config: config, logger: c.Logger, order: c.Schema.Sequence("apic")}
 	s.environments = declareEnvironments(c)
 	s.groups = declareGroups(c)
 	s.apis = declareAPIs(c, s)
 	s.publications = declarePublications(c, s)
+	s.versions = declareVersions(c, s)
+	s.variables = declareVariables(c, s)
 	return s
 }
 

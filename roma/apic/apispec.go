@@ -1,6 +1,12 @@
 package apic
 
-import "time"
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-go/gatehouse/internal/id"
+)
 
 // APISpec is the definition of an API, as a caller gives it (4.3.1) and as it
 // is kept: with the document's defaults for what was left out.
@@ -193,4 +199,144 @@ type API struct {
 	RunEnvName string `json:"run_env_name,omitempty"`
 	RunEnvID   string `json:"run_env_id,omitempty"`
 	PublishID  string `json:"publish_id,omitempty"`
+}
+
+// policies yields the common part of all policies, in the order they are
+// judged in (3.4 of the rules: HTTP, functions, mocks).
+func (in *APISpec) policies() iter.Seq[*Policy] {
+	return func(yield func(*Policy) bool) {
+		for i := range in.HTTPPolicies {
+			if !yield(&in.HTTPPolicies[i].Policy) {
+				return
+			}
+		}
+		for i := range in.FunctionPolicies {
+			if !yield(&in.FunctionPolicies[i].Policy) {
+				return
+			}
+		}
+		for i := range in.MockPolicies {
+			if !yield(&in.MockPolicies[i].Policy) {
+				return
+			}
+		}
+	}
+}
+
+// targets yields all HTTP backends.
+func (in *APISpec) targets() iter.Seq[*Target] {
+	return func(yield func(*Target) bool) {
+		if in.HTTP != nil && !yield(&in.HTTP.Target) {
+			return
+		}
+		for i := range in.HTTPPolicies {
+			if !yield(&in.HTTPPolicies[i].Target) {
+				return
+			}
+		}
+	}
+}
+
+// Clone returns a copy that shares nothing with in.
+func (in APISpec) Clone() APISpec {
+	in.AuthOpt = clonePtr(in.AuthOpt)
+	in.Tags = slices.Clone(in.Tags)
+	in.RequestParams = slices.Clone(in.RequestParams)
+	for i := range in.RequestParams {
+		p := &in.RequestParams[i]
+		p.Default, p.Min, p.Max = clonePtr(p.Default), clonePtr(p.Min), clonePtr(p.Max)
+		p.MinSize, p.MaxSize = clonePtr(p.MinSize), clonePtr(p.MaxSize)
+	}
+	in.BackendParams = slices.Clone(in.BackendParams)
+	in.HTTP, in.Function, in.Mock = clonePtr(in.HTTP), clonePtr(in.Function), clonePtr(in.Mock)
+	in.HTTPPolicies = slices.Clone(in.HTTPPolicies)
+	in.FunctionPolicies = slices.Clone(in.FunctionPolicies)
+	in.MockPolicies = slices.Clone(in.MockPolicies)
+	for t := range in.targets() {
+		t.Channel = clonePtr(t.Channel)
+	}
+	for p := range in.policies() {
+		p.Conditions, p.BackendParams = slices.Clone(p.Conditions), slices.Clone(p.BackendParams)
+	}
+	return in
+}
+
+func clonePtr[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+// withoutBackends is the part of a definition that lists show.
+func (in APISpec) withoutBackends() APISpec {
+	in.HTTP, in.Function, in.Mock = nil, nil, nil
+	in.BackendParams, in.HTTPPolicies, in.FunctionPolicies, in.MockPolicies = nil, nil, nil, nil
+	return in
+}
+
+// stamped gives a definition's parts their ids and times. What the backends of
+// old have is kept; the rest is new, as a definition is replaced whole.
+func (in *APISpec) stamped(old *APISpec, now time.Time) {
+	ids := map[string]*RequestParam{}
+	for i := range in.RequestParams {
+		p := &in.RequestParams[i]
+		p.ID = id.Hex()
+		ids[p.Name] = p
+	}
+	link := func(params []BackendParam) {
+		for i := range params {
+			p := &params[i]
+			p.ID, p.RequestID = id.Hex(), ""
+			if from := ids[p.Value]; p.Origin == "REQUEST" && from != nil {
+				p.RequestID = from.ID
+			}
+		}
+	}
+	link(in.BackendParams)
+	for p := range in.policies() {
+		p.ID = id.Hex()
+		link(p.BackendParams)
+		for i := range p.Conditions {
+			n := &p.Conditions[i]
+			n.ID, n.ParamID, n.ParamLocation = id.Hex(), "", ""
+			if from := ids[n.Param]; n.Origin == "param" && from != nil {
+				n.ParamID, n.ParamLocation = from.ID, from.Location
+			}
+		}
+	}
+	var before APISpec
+	if old != nil {
+		before = *old
+	}
+	if in.HTTP != nil {
+		in.HTTP.Stamp = newStamp(before.HTTP, now)
+	}
+	if in.Function != nil {
+		in.Function.Stamp = newStamp(before.Function, now)
+	}
+	if in.Mock != nil {
+		in.Mock.Stamp = newStamp(before.Mock, now)
+	}
+}
+
+// newStamp is the stamp of a backend that takes the place of old.
+func newStamp[B interface{ stamp() Stamp }](old *B, now time.Time) Stamp {
+	if old == nil {
+		return Stamp{ID: id.Hex(), Status: 1, Registered: now, Updated: now}
+	}
+	s := (*old).stamp()
+	s.Updated = now
+	return s
+}
+
+func (s Stamp) stamp() Stamp { return s }
+
+// pathSlot is what no two APIs of a group may share: the method, the path with
+// its parameters' names left out, and how it is matched.
+func (in *APISpec) pathSlot() string { return pathSlot(in.Method, in.URI, in.MatchMode) }
+
+func pathSlot(method, uri, mode string) string {
+	return method + " " + mode + " " + pathParam.ReplaceAllString(uri, "{}")
 }

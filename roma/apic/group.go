@@ -94,12 +94,7 @@ type groups struct {
 
 func declareGroups(c *core.Core) groups {
 	x := core.Declare(c, "group", "APIG.3001", func(g *groupRow) table.Key { return g.Scope.Key(g.ID) })
-	core.Holds(x, "app", c.Apps, "ROMA.00014014", func(g *groupRow) table.Key {
-		if g.AppID == "" {
-			return ""
-		}
-		return g.Scope.Key(g.AppID)
-	})
+	core.Holds(x, "app", c.Apps, "ROMA.00014014", func(g *groupRow) table.Key { return g.Scope.OptionalKey(g.AppID) })
 	return groups{
 		groupRows: x,
 		// AppID is "" for V1, so that the name is unique among them.

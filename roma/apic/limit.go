@@ -70,6 +70,9 @@ type Resolvers struct {
 	// Function reports whether there is a function with the URN. Nil takes
 	// every URN for one.
 	Function func(ctx context.Context, urn string) (bool, error)
+	// Authorizer returns the kind of a custom authorizer, [FrontendAuthorizer]
+	// or [BackendAuthorizer]. Nil knows none.
+	Authorizer func(ctx context.Context, project, instance, id string) (kind string, found bool, err error)
 	// ECS returns the address of a cloud server. Nil knows none.
 	ECS func(ctx context.Context, id string) (netip.Addr, bool, error)
 }

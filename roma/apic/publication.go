@@ -18,32 +18,80 @@ type publicationRow struct {
 	Scope     core.Scope
 	ID        string
 	API, Env  string
-	Version   string // the effective one, "" while offline
 	Remark    string `json:",omitempty"`
 	Published time.Time
 	Created   time.Time
+
+	// Of the effective version, and empty while offline:
+
+	Version   string   `json:",omitempty"`
+	Group     string   `json:",omitempty"`
+	Path      string   `json:",omitempty"` // what no other API of the group may have there
+	Variables []string `json:",omitempty"` // those in the addresses of its backends
+	Channels  []string `json:",omitempty"` // those its backends are behind
 }
 
 func (p *publicationRow) live() bool { return p.Version != "" }
 
+// offline takes the API offline.
+func (p *publicationRow) offline() {
+	p.Version, p.Group, p.Path, p.Variables, p.Channels = "", "", "", nil, nil
+}
+
 type publications struct {
-	pubs        *core.Resource[publicationRow]
-	pubOf       *table.Unique[publicationRow] // by (API, environment)
-	publishedIn *table.Index[publicationRow]  // by environment
+	pubs          *core.Resource[publicationRow]
+	pubOf         *table.Unique[publicationRow] // by API and environment
+	publishedAPI  *table.Index[publicationRow]  // by API
+	publishedIn   *table.Index[publicationRow]  // by environment
+	pubsVariables *table.Index[publicationRow]  // by environment, group and variable in an address
 
 	pubsByTime *mirror.Order[publicationRow] // newest first
 	pubsByAPI  *mirror.Order[publicationRow] // by API, then by creation
+	pubsByEnv  *mirror.Order[publicationRow] // by environment
 }
 
 func declarePublications(c *core.Core, s *System) publications {
 	x := core.Declare(c, "publication", "APIG.3015", func(p *publicationRow) table.Key { return p.Scope.Key(p.ID) })
-	p := publications{pubs: x}
-	p.pubOf = x.Unique("slot", "APIG.3309", func(p *publicationRow) table.Key { return p.Scope.Key(p.API, p.Env) })
-	x.Belongs("api", s.drafts.Table, func(p *publicationRow) table.Key { return p.Scope.Key(p.API) })
-	p.publishedIn = x.Belongs("env", s.envs.Table, func(p *publicationRow) table.Key { return p.Scope.Key(p.Env) })
-	p.pubsByTime = x.Order(func(p *publicationRow) table.Key { return table.Desc(table.Time(p.Published)) })
-	p.pubsByAPI = x.Order(func(p *publicationRow) table.Key { return table.Str(p.API) + table.Time(p.Created) })
-	return p
+	x.Unique("path", "APIG.3301", func(p *publicationRow) table.Key {
+		if !p.live() {
+			return ""
+		}
+		return p.Scope.Key(p.Env, p.Group, p.Path)
+	})
+	// A draft can move to another group while its API is online in the first.
+	core.Holds(x, "group", s.groupRows, "APIG.3415", func(p *publicationRow) table.Key { return p.Scope.OptionalKey(p.Group) })
+	return publications{
+		pubs:         x,
+		pubOf:        x.Unique("slot", "APIG.3309", func(p *publicationRow) table.Key { return p.Scope.Key(p.API, p.Env) }),
+		publishedAPI: x.Belongs("api", s.drafts.Table, func(p *publicationRow) table.Key { return p.Scope.Key(p.API) }),
+		publishedIn:  x.Belongs("env", s.envs.Table, func(p *publicationRow) table.Key { return p.Scope.Key(p.Env) }),
+		pubsVariables: x.Table.Multi("variable", func(p *publicationRow) []table.Key {
+			var keys []table.Key
+			for _, v := range p.Variables {
+				keys = append(keys, p.Scope.Key(p.Env, p.Group, v))
+			}
+			return keys
+		}),
+		pubsByTime: x.Order(func(p *publicationRow) table.Key { return table.Desc(table.Time(p.Published)) }),
+		pubsByAPI:  x.Order(func(p *publicationRow) table.Key { return table.Str(p.API) + table.Time(p.Created) }),
+		pubsByEnv:  x.Order(func(p *publicationRow) table.Key { return table.Str(p.Env) }),
+	}
+}
+
+// liveIn is the ids of the APIs that are online in an environment.
+func (s *System) liveIn(st *mirror.State, scope core.Scope, env string) map[string]bool {
+	live := map[string]bool{}
+	for p := range s.pubsByEnv.Prefix(st, scope.Key(), table.Str(env)).All() {
+		if p.live() {
+			live[p.API] = true
+		}
+	}
+	return live
+}
+
+// publicationOf is the record of an API in an environment.
+func (s *System) publicationOf(st *mirror.State, scope core.Scope, api, env string) (*publicationRow, bool) {
+	return s.pubsByAPI.Prefix(st, scope.Key(), table.Str(api)).Where(func(p *publicationRow) bool { return p.Env == env }).First()
 }
 
 // anyLive reports whether an API of the query is online.

@@ -8,5 +8,17 @@ import (
 // apiCalls is chapter 4.3.
 var apiCalls = []surface.Operation{
 	create("POST /apis", apic.Control.CreateAPI),
+	update("PUT /apis/{id}", apic.Control.UpdateAPI),
+	remove("DELETE /apis/{id}", apic.Control.DeleteAPI),
+	get("GET /apis/{id}", apic.Control.API),
+	page("GET /apis", "apis", apic.Control.APIs),
+	ask("POST /apis/check", apic.Control.CheckAPI),
+
 	create("POST /apis/action", apic.Control.Publish),
+	batch("POST /apis/publish", apic.Control.PublishMany),
+	update("PUT /apis/publish/{id}", apic.Control.SwitchVersion),
+	page("GET /apis/publish/{id}", "api_versions", apic.Control.History),
+	get("GET /apis/versions/{id}", apic.Control.Version),
+	remove("DELETE /apis/versions/{id}", apic.Control.DeleteVersion),
+	find("GET /apis/runtime/{id}", apic.Control.Runtime),
 }

@@ -82,7 +82,7 @@ func remove(pattern string, f func(apic.Control, context.Context, string) error)
 	}, surface.Status(http.StatusNoContent))
 }
 
-// page answers a list: its rows under a name, how many they are, and how many
+// page answers a list, whose query may have the {id} in the path too: its rows under a name, how many they are, and how many
 // there are in all.
 func page[Q, T any](pattern, name string, f func(apic.Control, context.Context, Q) (list.Page[T], error)) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, q Q) (map[string]any, error) {

@@ -45,6 +45,7 @@ func operations() []surface.Operation {
 			groupCalls,       // 4.2
 			apiCalls,         // 4.3
 			environmentCalls, // 4.4
+			variableCalls,    // 4.5
 		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{})),
 	)
 }

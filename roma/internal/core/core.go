@@ -105,6 +105,14 @@ func (s Scope) Key(parts ...string) table.Key {
 	return key
 }
 
+// OptionalKey is the key of the row with the id, and no key without an id.
+func (s Scope) OptionalKey(id string) table.Key {
+	if id == "" {
+		return ""
+	}
+	return s.Key(id)
+}
+
 // Session is a caller at an instance. It is a value and safe for concurrent
 // use.
 type Session struct {

@@ -73,6 +73,11 @@ func (x *Resource[T]) Insert(w storage.Writer, row T) error {
 	return x.codes.translate(x.Table.Insert(w, row))
 }
 
+// Put adds a row or replaces the one with its id.
+func (x *Resource[T]) Put(w storage.Writer, row T) error {
+	return x.codes.translate(x.Table.Put(w, row))
+}
+
 // Change changes the row with the id by fn and returns it as it is then.
 func (x *Resource[T]) Change(w storage.Writer, s Scope, id string, fn func(*T) error) (T, error) {
 	row, err := x.Table.Update(w, s.Key(id), fn)
