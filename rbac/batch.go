@@ -25,8 +25,18 @@ func (s *Snapshot) CheckAll(now time.Time, questions []Question, into []Decision
 func (s *Snapshot) Filter(now time.Time, subject Subject, in Domain, action Action, resources iter.Seq[Resource]) iter.Seq[Resource] {
 	return func(yield func(Resource) bool) {
 		a := s.Actor(now, subject, in)
+		verb := s.action(action)
+		var kind string // of the last resource: a list mostly has one
+		var number uint32
 		for r := range resources {
-			if a.May(On(action, r)) && !yield(r) {
+			if number == 0 || r.Kind != kind {
+				kind, number = r.Kind, s.kinds.find(0, r.Kind)
+			}
+			w := want{0, verb}
+			if number != 0 {
+				w.target = s.targetNames.find(number, r.ID)
+			}
+			if action != "" && r.ID != "" && a.may(w) && !yield(r) {
 				return
 			}
 		}
@@ -85,13 +95,19 @@ func (a *Actor) May(p Permission) bool {
 	if a.s == nil || !p.IsValid() {
 		return false
 	}
+	if a.super || len(a.roles) == 0 {
+		return a.super
+	}
+	return a.may(a.s.want(&p))
+}
+
+func (a *Actor) may(w want) bool {
 	if a.super {
 		return true
 	}
 	if len(a.roles) == 0 {
 		return false
 	}
-	w := a.s.want(&p)
 	for t := w.target; t != 0; {
 		on := a.s.target(t)
 		if len(on.grants) > 0 && a.granted(on.grants, w.action) {

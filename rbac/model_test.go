@@ -149,7 +149,18 @@ func agree(t *testing.T, w world, s *Snapshot, m *twin) {
 		t.Fatalf("RolesFor(%v, %v) = %v, want %v", d, p, enough, wantEnough)
 	}
 
-	subject := w.subject()
+	list := []Resource{w.resource(), {}, w.resource(), {"dev", "unheard of"}, {"unheard of", "1"}, w.resource()}
+	subject, action := w.subject(), one(w.Rand, []Action{"1", "read", "unheard of", ""})
+	var may []Resource
+	for _, r := range list {
+		if s.Check(now, Question{subject, d, On(action, r)}).Allowed {
+			may = append(may, r)
+		}
+	}
+	if got := slices.Collect(s.Filter(now, subject, d, action, slices.Values(list))); !slices.Equal(got, may) {
+		t.Fatalf("Filter(%q, %v, %q, %v) = %v, want %v", subject, d, action, list, got, may)
+	}
+
 	what := map[Permission]bool{}
 	for p := range s.WhatMay(now, subject, d) {
 		if what[p] {

@@ -123,12 +123,14 @@ func (s *Snapshot) want(p *Permission) want {
 	if p.Function != "" {
 		return want{s.targetNames.find(0, string(p.Function)), 0}
 	}
-	action := s.actions.find(0, string(p.Action))
-	target := s.resource(&p.Resource)
-	if action == 0 {
-		action = unknown
+	return want{s.resource(&p.Resource), s.action(p.Action)}
+}
+
+func (s *Snapshot) action(a Action) uint32 {
+	if n := s.actions.find(0, string(a)); n != 0 {
+		return n
 	}
-	return want{target, action}
+	return unknown
 }
 
 // resource returns the number of a resource, 0 when it is not known.
