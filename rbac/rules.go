@@ -38,13 +38,16 @@ func (r *rule) terms() Terms {
 
 func newRule(key uint64, t Terms) rule {
 	until := int64(never)
-	if !t.Until.IsZero() {
+	if !t.Until.IsZero() && nanos(t.Until) < farthest {
 		until = nanos(t.Until)
 	}
 	return rule{key, until, t.State}
 }
 
-const never = math.MaxInt64
+const (
+	never    = math.MaxInt64
+	farthest = never - 1 // the latest that it can be
+)
 
 // nanos is the time in nanoseconds since 1970, or the nearest that there is.
 func nanos(t time.Time) int64 {
@@ -52,7 +55,7 @@ func nanos(t time.Time) int64 {
 	case s < math.MinInt64/1_000_000_000:
 		return math.MinInt64
 	case s >= math.MaxInt64/1_000_000_000:
-		return never - 1 // what is for ever counts even then
+		return farthest
 	}
 	return t.UnixNano()
 }
