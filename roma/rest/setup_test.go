@@ -45,7 +45,15 @@ type fixture struct {
 
 var root = iam.Principal{UserID: "u-root", UserName: "root", DomainID: "d-acme", DomainName: "acme", Access: iam.Full}
 
-func setup(t testing.TB) *fixture { return setupWith(t, apic.Config{}) }
+func setup(t testing.TB) *fixture {
+	return setupWith(t, apic.Config{Resolvers: apic.Resolvers{Authorizer: authorizer}})
+}
+
+// authorizer knows an authorizer of each kind: front and back.
+func authorizer(_ context.Context, _, _, id string) (kind string, found bool, err error) {
+	kind, found = map[string]string{"front": apic.FrontendAuthorizer, "back": apic.BackendAuthorizer}[id]
+	return kind, found, nil
+}
 
 func setupWith(t testing.TB, config apic.Config) *fixture {
 	t.Helper()
