@@ -14,17 +14,28 @@ import (
 //
 // One goroutine at a time adds. Any number look up meanwhile and never wait: a
 // name's bytes and place are written first and its slot, an atomic, last, so
-// whoever sees the slot sees the name. A table that has grown too full is left
-// to those who still look at it, and they find in it all that was there when
-// they came.
+// whoever sees the slot sees the name. When there is no more room the arrays
+// are copied to larger ones. Who still looks at the old finds there what he may
+// ask for: all that was there when he came.
+//
+// One interleaving needs care. A reader loads the index; the writer opens a
+// chunk, publishes an index with it, and enters a name of the new chunk into
+// the slots, which both indexes share; now the reader sees that slot, of whose
+// chunk his index knows nothing. He loads the index again: the one with the
+// chunk was published before the slot.
 type interner struct {
 	seed   maphash.Seed
-	spaced bool                            // there are spaces other than 0
-	table  atomic.Pointer[[]atomic.Uint64] // hash<<32 | number; 0 is free. A power of two
-	where  stack[place]                    // by number-1
-	chunks stack[string]                   // of names, each after the 4 bytes of its space if spaced
-	chunk  []byte                          // the last chunk, as the writer sees it
-	used   int
+	spaced bool // there are spaces other than 0
+	index  atomic.Pointer[index]
+	n      int    // names; the writer's, as the rest
+	chunk  []byte // the last chunk
+	used   int    // of it
+}
+
+type index struct {
+	slots  []atomic.Uint64 // hash<<32 | number; 0 is free. A power of two
+	where  []place         // by number
+	chunks []string        // of names, each after the 4 bytes of its space if spaced
 }
 
 // place is where the bytes of a name are: chunk<<32 | start<<16 | length. A
@@ -39,12 +50,14 @@ const (
 
 func (x *interner) init(spaced bool) {
 	x.seed, x.spaced = maphash.MakeSeed(), spaced
-	t := make([]atomic.Uint64, 16)
-	x.table.Store(&t)
+	x.index.Store(newIndex(16, nil))
 }
 
-// len is how many names there are.
-func (x *interner) len() int { return x.where.len() }
+// newIndex returns an index of so many slots, with room for the names that they
+// take.
+func newIndex(slots int, chunks []string) *index {
+	return &index{make([]atomic.Uint64, slots), make([]place, slots/8*7+1), chunks}
+}
 
 func (x *interner) hash(space uint32, name string) uint64 {
 	h := maphash.String(x.seed, name)
@@ -59,26 +72,30 @@ func (x *interner) hash(space uint32, name string) uint64 {
 // alone may be the same for two.
 func (x *interner) find(space uint32, name string) uint32 {
 	h := x.hash(space, name)
-	t := *x.table.Load()
+	t := x.index.Load()
 	for i := h; ; i++ {
-		w := t[i&uint64(len(t)-1)].Load()
+		w := t.slots[i&uint64(len(t.slots)-1)].Load()
 		if w == 0 {
 			return 0
 		}
-		if w>>32 == h>>32 {
-			if s, n := x.at(uint32(w)); n == name && s == space {
-				return uint32(w)
-			}
+		if w>>32 != h>>32 {
+			continue
+		}
+		if t.where[uint32(w)]>>32 >= place(len(t.chunks)) {
+			t = x.index.Load() // the slot is newer than the index
+		}
+		if s, n := t.name(uint32(w), x.spaced); n == name && s == space {
+			return uint32(w)
 		}
 	}
 }
 
-// at returns the space and the name of a number.
-func (x *interner) at(number uint32) (space uint32, name string) {
-	p := *x.where.at(int(number) - 1)
-	s := *x.chunks.at(int(p >> 32))
-	start, n := int(p>>16&0xffff), int(p&0xffff)
-	if x.spaced {
+// name returns the space and the name of a number.
+func (t *index) name(number uint32, spaced bool) (space uint32, name string) {
+	p := t.where[number]
+	s := t.chunks[p>>32]
+	start, n := int(p>>16&maxStart), int(p&long)
+	if spaced {
 		head := s[start : start+4]
 		space = uint32(head[0]) | uint32(head[1])<<8 | uint32(head[2])<<16 | uint32(head[3])<<24
 		start += 4
@@ -89,7 +106,12 @@ func (x *interner) at(number uint32) (space uint32, name string) {
 	return space, s[start : start+n]
 }
 
-// name returns the name of a number.
+// at returns the space and the name of a number that is in a snapshot.
+func (x *interner) at(number uint32) (space uint32, name string) {
+	return x.index.Load().name(number, x.spaced)
+}
+
+// name returns the name of a number that is in a snapshot.
 func (x *interner) name(number uint32) string {
 	_, n := x.at(number)
 	return n
@@ -100,9 +122,8 @@ func (x *interner) add(space uint32, name string) uint32 {
 	if n := x.find(space, name); n != 0 {
 		return n
 	}
-	t := *x.table.Load()
-	if x.len()+1 > len(t)/8*7 {
-		t = x.grow(t)
+	if x.n+1 == len(x.index.Load().where) {
+		x.grow()
 	}
 	head := 0
 	if x.spaced {
@@ -112,7 +133,7 @@ func (x *interner) add(space uint32, name string) uint32 {
 	switch full := size > len(x.chunk)-x.used || x.used > maxStart; {
 	case len(name) >= long:
 		x.open(size)
-	case x.chunks.len() == 0:
+	case len(x.chunk) == 0:
 		x.open(max(512, size)) // most tables stay small
 	case full:
 		x.open(max(chunkLen, size))
@@ -122,37 +143,41 @@ func (x *interner) add(space uint32, name string) uint32 {
 		binary.LittleEndian.PutUint32(rec, space)
 	}
 	copy(rec[head:], name)
-	x.where.push(place(x.chunks.len()-1)<<32 | place(x.used)<<16 | place(min(len(name), long)))
+	t := x.index.Load()
+	x.n++
+	t.where[x.n] = place(len(t.chunks)-1)<<32 | place(x.used)<<16 | place(min(len(name), long))
 	x.used += size
-	number := uint32(x.len())
-	enter(t, x.hash(space, name), number)
-	return number
+	t.enter(x.hash(space, name), uint32(x.n))
+	return uint32(x.n)
 }
 
 // open begins a chunk. The string is a view of it: bytes are written to the
 // chunk once each, before anybody is told where they are, and never again.
 func (x *interner) open(size int) {
 	x.chunk, x.used = make([]byte, size), 0
-	x.chunks.push(unsafe.String(unsafe.SliceData(x.chunk), size))
+	t := *x.index.Load()
+	// Shorter slices of the same array do not look behind their end.
+	t.chunks = append(t.chunks, unsafe.String(unsafe.SliceData(x.chunk), size))
+	x.index.Store(&t)
 }
 
-func enter(t []atomic.Uint64, h uint64, number uint32) {
-	mask := uint64(len(t) - 1)
-	i := h
-	for t[i&mask].Load() != 0 {
+func (t *index) enter(h uint64, number uint32) {
+	mask, i := uint64(len(t.slots)-1), h
+	for t.slots[i&mask].Load() != 0 {
 		i++
 	}
-	t[i&mask].Store(h>>32<<32 | uint64(number))
+	t.slots[i&mask].Store(h>>32<<32 | uint64(number))
 }
 
-func (x *interner) grow(old []atomic.Uint64) []atomic.Uint64 {
-	t := make([]atomic.Uint64, 2*len(old))
-	for n := range x.len() {
-		space, name := x.at(uint32(n + 1))
-		enter(t, x.hash(space, name), uint32(n+1))
+func (x *interner) grow() {
+	old := x.index.Load()
+	t := newIndex(2*len(old.slots), old.chunks)
+	copy(t.where, old.where)
+	for n := 1; n <= x.n; n++ {
+		space, name := old.name(uint32(n), x.spaced)
+		t.enter(x.hash(space, name), uint32(n))
 	}
-	x.table.Store(&t)
-	return t
+	x.index.Store(t)
 }
 
 // A stack is an array that one goroutine at a time appends to while others read

@@ -9,7 +9,7 @@ const spare = 4096
 // before keep theirs. The cost is spread over the changes that made the waste,
 // at least as many as there are rules.
 func (s *Snapshot) tidy(spare int) *Snapshot {
-	names := s.subjectNames.len() + s.targetNames.len()
+	names := s.subjectNames.n + s.targetNames.n
 	if rules := s.assignments + s.frozen + s.grants + 2*s.placements; names > 2*rules+spare {
 		return s.rebuilt()
 	}

@@ -32,8 +32,8 @@ import (
 //     view an integration, and the question is of an entity
 //
 // Casbin's cached enforcer is here for questions that repeat; with questions
-// from all users it seldom has them. The questions "-repeated" are 64 of those
-// allowed. gorbac knows neither users nor containers:
+// from all users it seldom has them. The case large-repeated is 64 of the
+// questions, over and over. gorbac knows neither users nor containers:
 // a user is a role whose parents are his, and a container is asked for after
 // its contents. Cedar's policies are one, with the roles in the attributes of
 // its entities: with a policy a grant it evaluates each.
@@ -47,9 +47,15 @@ func BenchmarkRBACCheck(b *testing.B) {
 					questions []question
 					want      bool
 				}{{"allow", shape.allow, true}, {"deny", shape.deny, false}, {"repeated", shape.allow[:64], true}} {
+					if part.name == "repeated" && shape.name != "large" {
+						continue
+					}
 					ask := sync.OnceValue(func() func(i int) bool { return load().prepare(part.questions) })
 					b.Run(shape.name+"-"+part.name, func(b *testing.B) {
 						ask := ask()
+						for i := range min(64, len(part.questions)) { // what may be remembered is
+							ask(i)
+						}
 						runtime.GC()
 						b.ReportAllocs()
 						b.ResetTimer()
@@ -85,10 +91,9 @@ func BenchmarkRBACCheck(b *testing.B) {
 // BenchmarkRBACChange gives a user of the large case one more role and takes it
 // away again, and asks in between and after whether that is seen.
 func BenchmarkRBACChange(b *testing.B) {
-	shape := rbacUsers(rbacSize())
 	for _, library := range rbacLibraries {
 		b.Run(library.name+"/link", func(b *testing.B) {
-			rules := library.load(shape)
+			rules := library.load(rbacUsers(rbacSize()))
 			if rules.link == nil {
 				b.Skip("rules cannot be changed")
 			}
@@ -104,7 +109,7 @@ func BenchmarkRBACChange(b *testing.B) {
 			}
 			users := make([]string, 1<<10)
 			for i := range users {
-				users[i] = fmt.Sprintf("user-%d", i*97%len(shape.links))
+				users[i] = fmt.Sprintf("user-%d", i*97%rbacSize())
 			}
 			runtime.GC()
 			b.ReportAllocs()
