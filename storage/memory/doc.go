@@ -20,16 +20,15 @@
 // Records are kept in a copy-on-write B-tree. A View takes its snapshot in
 // constant time, however many records there are, and holds it for as long as
 // its closure likes: neither another View nor the closure of an Update ever
-// waits for it, and it waits for none of them.
+// waits for it.
 //
 // One Update runs at a time. Its closure writes into a set of its own, which is
-// laid over the tree when the closure has returned nil. Up to 64 changes are
-// written into the tree in place when no View reads it at that moment; otherwise
-// they go into a copy that shares with the tree all that did not change, which
-// takes some times longer. So does each commit for a while after a View was met:
-// where Views come without a pause, Updates leave the tree to them. A View that
-// comes while changes are written in place waits until they are: for 64 writes
-// to a tree at most, never for a closure.
+// laid over the tree when the closure has returned nil. As a rule that makes a
+// new tree, which shares with the old one all that did not change, and no View
+// is held up. When no View has come for a fifth of a second, up to 64 changes
+// are written into the tree in place, which takes half the time. So only the
+// first View after such a calm may have to wait: for that one write, never for a
+// closure.
 //
 // # Watching
 //

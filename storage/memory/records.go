@@ -11,10 +11,11 @@ func (s *Store) View(ctx context.Context, fn func(storage.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	v, l, err := s.enter()
+	l, err := s.enter()
 	if err != nil {
 		return err
 	}
+	v := s.see()
 	tx := &reader{tree: v.tree, position: v.position, ctx: ctx}
 	defer func() {
 		tx.tree = nil

@@ -1,7 +1,9 @@
 package memory
 
 import (
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tidwall/btree"
 
@@ -33,11 +35,11 @@ type Config struct {
 // may be dropped without Close.
 type Store struct {
 	current  atomic.Pointer[version]
-	waited   atomic.Bool   // a View found the current version shut
+	lanes    lanes
 	writer   chan struct{} // holds one token while an Update runs
-	retired  []lanes       // of superseded versions; for the Update that runs
-	backoff  int           // see claim; for the Update that runs
-	copies   int           // commits to come that copy; for the Update that runs
+	calm     time.Duration // the constant of that name, but in tests
+	met      time.Time     // when a View was last met, or zero; for the Update that runs
+	gate     sync.Mutex    // held while a version is written in place
 	history  history
 	log      log
 	counters counters
@@ -59,6 +61,8 @@ func New(config Config) *Store {
 		config.WatchBytes = DefaultWatchBytes
 	}
 	s := &Store{
+		lanes:   newLanes(),
+		calm:    calm,
 		writer:  make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		drained: make(chan struct{}, 1),
@@ -66,7 +70,7 @@ func New(config Config) *Store {
 	}
 	s.log.topics = make(map[string]*topic)
 	s.history.maxCommits, s.history.maxBytes = config.WatchCommits, config.WatchBytes
-	s.current.Store(&version{tree: btree.NewMap[string, string](degree), lanes: newLanes()})
+	s.current.Store(&version{tree: btree.NewMap[string, string](degree)})
 	return s
 }
 
@@ -79,17 +83,11 @@ func (s *Store) Close() error {
 	}
 	close(s.closing)
 	s.writer <- struct{}{} // and keep it: the last Update is over
-	v := s.current.Load()
-	v.shut.Store(true) // for good: nobody enters any more
-	for _, l := range append(s.retired, v.lanes) {
-		for !l.empty() {
-			<-s.drained
-		}
-	}
+	s.drain()
 	s.history.free()
 	s.log.free()
 	s.counters.free()
-	v.tree.Clear()
+	s.current.Load().tree.Clear()
 	<-s.writer
 	close(s.freed)
 	return nil

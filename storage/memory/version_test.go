@@ -3,52 +3,54 @@ package memory
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gatehouse-go/gatehouse/storage"
 )
 
-func TestWritesInPlaceOnlyWithoutReaders(t *testing.T) {
-	s := New(Config{})
-	copies := func(fn func()) bool {
-		before := s.current.Load()
-		fn()
-		return s.current.Load() != before
-	}
-	if copies(func() { put(t, s, "a", "1") }) {
-		t.Error("copied though nobody was reading")
-	}
-	view(t, s, func(storage.Reader) {})
-	if copies(func() { put(t, s, "a", "2") }) {
-		t.Error("copied though the View had ended")
-	}
-	if !copies(func() {
-		update(t, s, func(tx storage.Writer) error {
-			for i := range inPlace + 1 {
-				must(t, tx.Put(fmt.Sprint(i), ""))
+func TestWritesInPlaceOnlyInACalm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		commit := func(name string, inPlace bool, changes int) {
+			t.Helper()
+			before := s.current.Load()
+			update(t, s, func(tx storage.Writer) error {
+				for i := range changes {
+					must(t, tx.Put(fmt.Sprint(i), name))
+				}
+				return nil
+			})
+			if got := s.current.Load() == before; got != inPlace {
+				t.Errorf("%s: written in place %v, want %v", name, got, inPlace)
 			}
-			return nil
+		}
+		commit("the first", true, 1)
+		commit("small enough", true, inPlace)
+		commit("too large", false, inPlace+1)
+		commit("small again", true, 1)
+		view(t, s, func(tx storage.Reader) {
+			commit("beside a View", false, 1)
+			if v, err := tx.Get("0"); v != "small again" {
+				t.Errorf("Get in the snapshot = %q, %v, want what was there", v, err)
+			}
+			time.Sleep(calm)
+			commit("long after a View came, which still reads another version", true, 1)
 		})
-	}) {
-		t.Error("a large set was written in place")
-	}
-	view(t, s, func(tx storage.Reader) {
-		for range 2 { // for the reader, and because there was one
-			if !copies(func() { put(t, s, "a", "3") }) {
-				t.Error("written in place while readers come")
-			}
-		}
-		if v, err := tx.Get("a"); v != "2" {
-			t.Errorf("Get in the snapshot = %q, %v, want what was there", v, err)
-		}
-		// The View holds a version that has been superseded: no reason to copy.
-		if copies(func() { put(t, s, "a", "4") }) {
-			t.Error("copied for a reader of another version")
-		}
-		if len(s.retired) > 2 {
-			t.Errorf("%d sets of lanes kept for one reader", len(s.retired))
-		}
+		view(t, s, func(storage.Reader) {})
+		time.Sleep(calm)
+		commit("the first after a View, however long", false, 1)
+		time.Sleep(calm - 1)
+		commit("soon after", false, 1)
+		view(t, s, func(storage.Reader) {})
+		commit("too large, after a View", false, inPlace+1)
+		time.Sleep(calm - 1)
+		commit("soon after that View", false, 1)
+		time.Sleep(time.Nanosecond)
+		commit("when calm has returned", true, 1)
 	})
 }
 
@@ -57,29 +59,38 @@ func TestViewWaitsForWritesInPlaceOnly(t *testing.T) {
 	s := New(Config{})
 	put(t, s, "a", "1")
 	v := s.current.Load()
-	if !v.claim() {
-		t.Fatal("an idle version cannot be claimed")
+	s.gate.Lock()
+	if !v.state.CompareAndSwap(unseen, shut) {
+		t.Fatal("a version that no View has seen cannot be shut")
 	}
 	seen := make(chan string)
-	go func() {
-		_ = s.View(context.Background(), func(tx storage.Reader) error {
-			value, _ := tx.Get("a")
-			seen <- value
-			return nil
+	var views sync.WaitGroup
+	for range 2 {
+		views.Go(func() {
+			_ = s.View(context.Background(), func(tx storage.Reader) error {
+				value, _ := tx.Get("a")
+				seen <- value
+				return nil
+			})
 		})
-	}()
-	for !s.waited.Load() {
+	}
+	for range 1000 {
 		select {
 		case value := <-seen:
-			t.Fatalf("a View entered a claimed version and read %q", value)
+			t.Fatalf("a View of a shut version read %q", value)
 		default:
+			runtime.Gosched()
 		}
 	}
 	write(v.tree, []storage.Change{{Key: "a", Value: "2"}})
-	v.unclaim()
-	if got := <-seen; got != "2" {
-		t.Errorf("Get = %q, want 2", got)
+	v.state.Store(unseen)
+	s.gate.Unlock()
+	for range 2 {
+		if got := <-seen; got != "2" {
+			t.Errorf("Get = %q, want 2", got)
+		}
 	}
+	views.Wait()
 	// But for the closure of an Update it does not wait.
 	update(t, s, func(tx storage.Writer) error {
 		must(t, tx.Put("a", "3"))
@@ -97,6 +108,7 @@ func TestViewWaitsForWritesInPlaceOnly(t *testing.T) {
 func TestSnapshotsUnderWriters(t *testing.T) {
 	const accounts, total = 200, 1000
 	s := New(Config{})
+	s.calm = 0 // so that Views do meet shut versions
 	account := func(i int) string { return fmt.Sprintf("%04d", i%accounts) }
 	update(t, s, func(tx storage.Writer) error {
 		for i := range accounts {
@@ -223,6 +235,7 @@ func TestCloseWaitsForTransactions(t *testing.T) {
 
 func TestAllocations(t *testing.T) {
 	s := New(Config{})
+	s.calm = 0
 	put(t, s, "a", "1")
 	ctx := t.Context()
 	get := func(tx storage.Reader) error { _, err := tx.Get("a"); return err }
