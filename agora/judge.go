@@ -126,10 +126,11 @@ func (s *System) judgeApp(d *Decision, a *app) bool {
 func judgeRules(d *Decision, a *app, who *subject, privilege Privileges, now time.Time) bool {
 	v := a.rules.judge(who, privilege, now.UnixMilli())
 	if v.shadow != nil {
-		d.Shadow = v.shadow.match(who)
+		v.shadow.match(&d.Shadow, who)
 	}
 	if v.bars != nil {
-		d.Allowed, d.Reason, d.Rule = false, BannedByServer, v.bars.match(who)
+		d.Allowed, d.Reason = false, BannedByServer
+		v.bars.match(&d.Rule, who)
 	}
 	return d.Allowed
 }
@@ -164,17 +165,16 @@ func (s *System) judgePublish(a *app, m *session, kind Privileges, now time.Time
 	return d
 }
 
-// match describes the rule to who is matched by it. The channel's name is the
-// attempt's, which equals the rule's and is nearer.
-func (b *ban) match(who *subject) Match {
-	m := Match{ID: b.id, Selectors: Selectors{UID: b.uid}, Until: utc(b.until)}
+// match describes the rule to who is matched by it, in the zero m. The channel's
+// name is the attempt's, which equals the rule's and is nearer.
+func (b *ban) match(m *Match, who *subject) {
+	m.ID, m.Until, m.Selectors.UID = b.id, utc(b.until), b.uid
 	if b.kind&byCName != 0 {
 		m.Selectors.CName = who.cname
 	}
 	if b.kind&byIP != 0 {
 		m.Selectors.IP = netip.AddrFrom16(b.ip).Unmap()
 	}
-	return m
 }
 
 // Explanation is a judgement with the rules that were looked at.

