@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatehouse-go/gatehouse/agora"
 	agorarest "github.com/gatehouse-go/gatehouse/agora/rest"
+	"github.com/gatehouse-go/gatehouse/milesight"
 	"github.com/gatehouse-go/gatehouse/storage"
 	"github.com/gatehouse-go/gatehouse/thinkingdata"
 )
@@ -80,6 +81,7 @@ type Emulator struct {
 type systems struct {
 	agora        *agora.System
 	thinkingdata *thinkingdata.System
+	milesight    *milesight.System
 	surfaces     http.Handler
 }
 
@@ -122,9 +124,14 @@ func (e *Emulator) open(ctx context.Context) (_ *systems, err error) {
 	if err != nil {
 		return nil, err
 	}
+	beaver, err := e.openMilesight(s)
+	if err != nil {
+		return nil, err
+	}
 	s.surfaces = mounts{
 		{"/dev/v1", dashboard},
 		{"/open", users},
+		{"", beaver}, // the last: it takes every path
 	}
 	return s, nil
 }
@@ -154,6 +161,9 @@ func (s *systems) close() error {
 	}
 	if s.thinkingdata != nil {
 		errs = append(errs, s.thinkingdata.Close())
+	}
+	if s.milesight != nil {
+		errs = append(errs, s.milesight.Close())
 	}
 	return errors.Join(errs...)
 }
