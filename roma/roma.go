@@ -117,6 +117,21 @@ func (s *System) AddInstance(ctx context.Context, project, instance string) erro
 	})
 }
 
+// DescribeInstance sets what chapter 4.1 shows of an instance.
+func (s *System) DescribeInstance(ctx context.Context, project, instance string, detail apic.InstanceDetail) error {
+	encoded, err := apic.EncodeDetail(detail)
+	if err != nil {
+		return fault.From(err)
+	}
+	return s.core.Update(ctx, func(w storage.Writer) error {
+		_, err := s.core.Instances.Table.Update(w, core.ScopeOf(project, instance).Key(), func(i *core.Instance) error {
+			i.Detail = encoded
+			return nil
+		})
+		return err
+	})
+}
+
 // Instance is a caller at one of the instances. Its methods are the calls of
 // chapter 3; [Instance.APIC] has those of chapter 4. It is a value and safe for
 // concurrent use.

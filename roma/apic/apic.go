@@ -60,6 +60,8 @@ type System struct {
 	publications
 	versions
 	variables
+	domains
+	certificates
 
 	order *table.Sequence
 }
@@ -84,6 +86,8 @@ func Attach(c *core.Core, config Config) *System {
 	s.publications = declarePublications(c, s)
 	s.versions = declareVersions(c, s)
 	s.variables = declareVariables(c, s)
+	s.domains = declareDomains(c, s)
+	s.certificates = declareCertificates(c, s)
 	return s
 }
 

@@ -22,7 +22,7 @@ func (c Control) authorizers(ctx context.Context, in *APISpec) error {
 		is, found := "", false
 		if find := c.sys.config.Resolvers.Authorizer; find != nil {
 			var err error
-			if is, found, err = find(ctx, c.Project, c.Instance, id); err != nil {
+			if is, found, err = find(ctx, c.ProjectID, c.InstanceID, id); err != nil {
 				return fault.From(err)
 			}
 		}

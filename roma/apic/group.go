@@ -255,6 +255,7 @@ func (c Control) showGroup(st *mirror.State, g *groupRow) Group {
 		ID: g.ID, Name: g.Name, Remark: g.Remark, Status: 1, Subdomain: c.sys.subdomain(g.ID),
 		Subdomains: []string{c.sys.subdomain(g.ID)}, Registered: g.Registered, Updated: g.Updated,
 		OnSell: 2, Default: yesNo(g.Default), Version: g.Version, AppID: g.AppID,
+		Domains: c.showDomains(st, g.ID),
 	}
 	if app, found := c.Apps.Mirror.Get(st, c.Scope.Key(g.AppID)); found {
 		show.AppName = app.Name

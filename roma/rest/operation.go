@@ -49,7 +49,8 @@ func batch[In, Out any](pattern string, f func(apic.Control, context.Context, st
 	})
 }
 
-// find takes a query and answers with something that is no page of a list.
+// find takes parameters from wherever the tags of Q say, several ids of the path
+// among them, and answers with something that is no page of a list.
 func find[Q, Out any](pattern string, f func(apic.Control, context.Context, Q) (Out, error), options ...surface.Option) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, q Q) (Out, error) { return f(gateway(ctx), ctx, q) }, options...)
 }
@@ -79,6 +80,13 @@ func update[In, Out any](pattern string, f func(apic.Control, context.Context, s
 func remove(pattern string, f func(apic.Control, context.Context, string) error) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, in byID) (surface.None, error) {
 		return surface.None{}, f(gateway(ctx), ctx, in.ID)
+	}, surface.Status(http.StatusNoContent))
+}
+
+// drop is find without an answer but 204.
+func drop[Q any](pattern string, f func(apic.Control, context.Context, Q) error) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, q Q) (surface.None, error) {
+		return surface.None{}, f(gateway(ctx), ctx, q)
 	}, surface.Status(http.StatusNoContent))
 }
 

@@ -46,7 +46,9 @@ func operations() []surface.Operation {
 			apiCalls,         // 4.3
 			environmentCalls, // 4.4
 			variableCalls,    // 4.5
+			domainCalls,      // 4.6
 		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{})),
+		surface.Under(apicPath, instanceCalls, surface.Meta(instanceFamily), surface.Answering(apicEnvelope{})), // 4.1
 	)
 }
 

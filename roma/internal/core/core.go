@@ -117,11 +117,11 @@ func (s Scope) OptionalKey(id string) table.Key {
 // use.
 type Session struct {
 	*Core
-	Scope    Scope
-	Instance string // its id
-	Project  string
-	Caller   iam.Principal
-	Denied   fault.Code // for a caller without the access a call needs
+	Scope      Scope
+	ProjectID  string
+	InstanceID string
+	Caller     iam.Principal
+	Denied     fault.Code // for a caller without the access a call needs
 }
 
 // Read returns the state for a call that changes nothing.

@@ -39,7 +39,7 @@ func (c *Core) Session(caller iam.Principal, project, instance string) (Session,
 		return Session{}, err
 	}
 	return Session{
-		Core: c, Scope: ScopeOf(project, instance), Instance: instance, Project: project, Caller: caller,
+		Core: c, Scope: ScopeOf(project, instance), ProjectID: project, InstanceID: instance, Caller: caller,
 		Denied: "ROMA.00001006",
 	}, nil
 }
