@@ -36,7 +36,12 @@ type index struct {
 	slots  []atomic.Uint64 // hash<<32 | number; 0 is free. A power of two
 	where  []place         // by number
 	chunks []string        // of names, each after the 4 bytes of its space if spaced
+	few    []string        // all names by number-1, while they are a handful without spaces
 }
+
+// handful is how many names are looked through faster than hashed: kinds of
+// resources and actions are seldom more.
+const handful = 8
 
 // place is where the bytes of a name are: chunk<<32 | start<<16 | length. A
 // longer name than that holds has a chunk to itself, and length long.
@@ -56,7 +61,7 @@ func (x *interner) init(spaced bool) {
 // newIndex returns an index of so many slots, with room for the names that they
 // take.
 func newIndex(slots int, chunks []string) *index {
-	return &index{make([]atomic.Uint64, slots), make([]place, slots/8*7+1), chunks}
+	return &index{slots: make([]atomic.Uint64, slots), where: make([]place, slots/8*7+1), chunks: chunks}
 }
 
 func (x *interner) hash(space uint32, name string) uint64 {
@@ -71,8 +76,16 @@ func (x *interner) hash(space uint32, name string) uint64 {
 // find returns the number of a name, or 0. It compares the name itself: a hash
 // alone may be the same for two.
 func (x *interner) find(space uint32, name string) uint32 {
-	h := x.hash(space, name)
 	t := x.index.Load()
+	if t.few != nil {
+		for i, n := range t.few {
+			if n == name {
+				return uint32(i + 1)
+			}
+		}
+		return 0
+	}
+	h := x.hash(space, name)
 	for i := h; ; i++ {
 		w := t.slots[i&uint64(len(t.slots)-1)].Load()
 		if w == 0 {
@@ -148,6 +161,15 @@ func (x *interner) add(space uint32, name string) uint32 {
 	t.where[x.n] = place(len(t.chunks)-1)<<32 | place(x.used)<<16 | place(min(len(name), long))
 	x.used += size
 	t.enter(x.hash(space, name), uint32(x.n))
+	if !x.spaced && x.n <= handful+1 {
+		_, kept := t.name(uint32(x.n), false)
+		with := *t
+		with.few = append(t.few, kept)
+		if x.n > handful {
+			with.few = nil
+		}
+		x.index.Store(&with)
+	}
 	return uint32(x.n)
 }
 
@@ -171,7 +193,7 @@ func (t *index) enter(h uint64, number uint32) {
 
 func (x *interner) grow() {
 	old := x.index.Load()
-	t := newIndex(2*len(old.slots), old.chunks)
+	t := newIndex(2*len(old.slots), old.chunks) // there are more than a handful
 	copy(t.where, old.where)
 	for n := 1; n <= x.n; n++ {
 		space, name := old.name(uint32(n), x.spaced)

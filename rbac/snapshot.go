@@ -167,23 +167,29 @@ func (s *Snapshot) judge(at int64, q *Question, d *Decision, tr *Trace) {
 		return
 	}
 	sub := s.subject(s.subjectNames.find(0, string(q.Subject)))
-	w := s.want(&q.Permission)
 	dom, known := s.domain(q.Domain)
+	d.Outcome = NoRole
 	if sub.frozen() {
 		d.Outcome = Frozen
 		if tr == nil {
 			return
 		}
-	} else {
-		d.Outcome = NoRole
 	}
 	var buf [2]rule
 	held := s.holdings(sub, &buf)
+	here := len(held) // the first rule of the domain itself
 	if known && dom != 0 {
-		for i := held.from(pair(dom, 0)); i < len(held) && held[i].high() == dom; i++ {
-			if s.try(at, &held[i], w, q, d, tr) {
-				return
-			}
+		here = held.from(pair(dom, 0))
+	}
+	inDomain := here < len(held) && held[here].high() == dom
+	inCompany := len(held) > 0 && held[0].high() == 0
+	if !inDomain && !inCompany {
+		return // before anything is looked up that may cost a miss of the cache
+	}
+	w := s.want(&q.Permission)
+	for i := here; i < len(held) && held[i].high() == dom; i++ {
+		if s.try(at, &held[i], w, q, d, tr) {
+			return
 		}
 	}
 	for i := 0; i < len(held) && held[i].high() == 0; i++ {
