@@ -93,7 +93,9 @@ func (c Control) checked(ctx context.Context, in APISpec) (APISpec, error) {
 
 // maxTimeout is the longest timeout of a backend, in milliseconds: the
 // parameter max_timeout of the feature backend_timeout (7.5).
-func (s *System) maxTimeout(*mirror.State, core.Scope) int { return 60000 }
+func (s *System) maxTimeout(st *mirror.State, scope core.Scope) int {
+	return timeoutFeature.of(s, st, scope).Max
+}
 
 // functions refuses the URNs that no function has.
 func (c Control) functions(ctx context.Context, in *APISpec) error {

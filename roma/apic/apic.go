@@ -36,6 +36,10 @@ type Config struct {
 	// Limits are how many resources there may be, by the names of 4.24; what is
 	// not named has the document's default.
 	Limits Limits
+	// Features tells which of the features that no call can set there are:
+	// gateway_responses, sign_basic, multi_auth, app_config, green_tunnel. One
+	// that is not named is there.
+	Features map[FeatureName]bool
 	// Resolvers look up what lies outside the instance.
 	Resolvers Resolvers
 	// DomainSuffix is what follows <group id>.apic. in the subdomain of a
@@ -62,6 +66,7 @@ type System struct {
 	variables
 	domains
 	certificates
+	features
 
 	order *table.Sequence
 }
@@ -88,12 +93,16 @@ func Attach(c *core.Core, config Config) *System {
 	s.variables = declareVariables(c, s)
 	s.domains = declareDomains(c, s)
 	s.certificates = declareCertificates(c, s)
+	s.features = declareFeatures(c)
 	return s
 }
 
 // Provision writes what a new instance starts with. It is for package roma.
 func (s *System) Provision(w storage.Writer, scope core.Scope) error {
-	return s.provisionEnvironments(w, scope)
+	if err := s.provisionEnvironments(w, scope); err != nil {
+		return err
+	}
+	return s.provisionFeatures(w, scope)
 }
 
 // Control is a caller at an instance's gateway. Its methods are the calls of
