@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 
@@ -313,14 +314,16 @@ type Conflict struct {
 
 // Conflicts yields who holds two roles that an exclusion would keep apart: what
 // a Shadow or Off exclusion would refuse. Of an Enforced one there are none.
-func (s *Snapshot) Conflicts(yield func(Conflict) bool) {
-	if len(s.apart) == 0 {
-		return
-	}
-	for n := range s.subjects.all {
-		for c := range s.conflictsOf(n) {
-			if !yield(c) {
-				return
+func (s *Snapshot) Conflicts() iter.Seq[Conflict] {
+	return func(yield func(Conflict) bool) {
+		if len(s.apart) == 0 {
+			return
+		}
+		for n := range s.subjects.all {
+			for c := range s.conflictsOf(n) {
+				if !yield(c) {
+					return
+				}
 			}
 		}
 	}

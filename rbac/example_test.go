@@ -3,6 +3,7 @@ package rbac_test
 import (
 	"fmt"
 	"log"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/rbac"
@@ -47,4 +48,58 @@ func ExampleEngine() {
 	// - "operator", held in "acme", on "device":"7" in "integration":"1": no grant
 	// - "operator" -> "viewer", held in "acme", on "device":"7" in "integration":"1": no grant
 	// ann may view it through "operator"
+}
+
+// A list is reduced to what a user may see, on one snapshot.
+func ExampleSnapshot_Filter() {
+	viewer := rbac.Company.Role("viewer")
+	device := func(id string) rbac.Resource { return rbac.Resource{Kind: "device", ID: id} }
+	e := rbac.New()
+	_, err := e.Change(func(tx *rbac.Tx) error {
+		tx.Define(viewer, rbac.RoleSpec{})
+		tx.Grant(rbac.Grant{Role: viewer, Permission: rbac.On("view", rbac.Resource{Kind: "integration", ID: "1"})})
+		tx.Place(device("7"), rbac.Resource{Kind: "integration", ID: "1"})
+		tx.Grant(rbac.Grant{Role: viewer, Permission: rbac.On("view", device("9"))})
+		return tx.Assign(rbac.Assignment{Subject: "ann", Role: viewer})
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	all := slices.Values([]rbac.Resource{device("7"), device("8"), device("9")})
+	fmt.Println(slices.Collect(e.Snapshot().Filter(noon, "ann", rbac.Company, "view", all)))
+	// Output: ["device":"7" "device":"9"]
+}
+
+// A role made from a base keeps to the base's functions.
+func ExampleBase() {
+	analyst := rbac.Domain("project-2").Role("analyst_1462717171385241600")
+	e := rbac.New()
+	_, err := e.Change(func(tx *rbac.Tx) error {
+		tx.SetBase(rbac.Base{
+			Name:        "analyst",
+			MustHave:    []rbac.Function{"viewCluster", "viewTag"},
+			MustNotHave: []rbac.Function{"addProject"},
+			MayAdd:      []rbac.Function{"useModel"},
+		})
+		tx.Define(analyst, rbac.RoleSpec{Base: "analyst"})
+		tx.Grant(rbac.Grant{Role: analyst, Permission: rbac.Do("viewTag")})
+		return tx.Grant(rbac.Grant{Role: analyst, Permission: rbac.Do("addProject")})
+	})
+	fmt.Println(err)
+	// Output: rbac: role "analyst_1462717171385241600"("project-2") does not fit base "analyst": must have "viewCluster"; must not have "addProject"
+}
+
+// Who orders does not pay.
+func ExampleExclusion() {
+	buyer, payer := rbac.Company.Role("buyer"), rbac.Company.Role("payer")
+	e := rbac.New()
+	_, err := e.Change(func(tx *rbac.Tx) error {
+		tx.Define(buyer, rbac.RoleSpec{})
+		tx.Define(payer, rbac.RoleSpec{})
+		tx.Exclude(rbac.Exclusion{A: buyer, B: payer})
+		tx.Assign(rbac.Assignment{Subject: "ann", Role: buyer, Domain: "acme"})
+		return tx.Assign(rbac.Assignment{Subject: "ann", Role: payer, Domain: "acme"})
+	})
+	fmt.Println(err)
+	// Output: rbac: subject "ann" would hold both roles "buyer" and "payer" in "acme", which exclude each other
 }

@@ -190,7 +190,7 @@ func agree(t *testing.T, w world, s *Snapshot, m *twin) {
 		t.Fatalf("the rules are\n%s, want\n%s", got, want)
 	}
 	conflicts := map[string]bool{}
-	for c := range s.Conflicts {
+	for c := range s.Conflicts() {
 		conflicts[string(c.Subject)+" "+exclusionText([2]Role{c.A, c.B}, c.Exclusion)] = true
 	}
 	if want := m.conflicts(); !maps.Equal(conflicts, want) {

@@ -470,7 +470,7 @@ func TestExclusions(t *testing.T) {
 		}
 	}
 	var who []rbac.Subject
-	for c := range e.Snapshot().Conflicts {
+	for c := range e.Snapshot().Conflicts() {
 		who = append(who, c.Subject)
 	}
 	if !slices.Equal(who, []rbac.Subject{"kim"}) {
