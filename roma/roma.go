@@ -20,6 +20,7 @@ package roma
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -61,6 +62,7 @@ type System struct {
 	apic   *apic.System
 
 	appsByTime *mirror.Order[core.App]
+	dictionaries
 }
 
 // New opens a system on a store and reads its records. The store stays the
@@ -75,6 +77,7 @@ func New(store storage.Store, config Config) (*System, error) {
 	c := core.New(store, config.Clock, config.Logger)
 	s := &System{core: c, config: config, apic: apic.Attach(c, config.APIC)}
 	s.appsByTime = c.Apps.Order(func(a *core.App) table.Key { return table.Time(a.Created) })
+	s.dictionaries = declareDictionaries(c)
 	if err := c.Start(context.Background()); err != nil {
 		return nil, err
 	}
@@ -131,6 +134,8 @@ func (s *System) DescribeInstance(ctx context.Context, project, instance string,
 		return err
 	})
 }
+
+func isNotFound(err error) bool { return errors.Is(err, table.ErrNotFound) }
 
 // Instance is a caller at one of the instances. Its methods are the calls of
 // chapter 3; [Instance.APIC] has those of chapter 4. It is a value and safe for

@@ -29,7 +29,11 @@ func authenticate(sys *roma.System) func(*http.Request, *surface.Route) (context
 		case errors.Is(err, fault.Of("ROMA.4011000")):
 			return nil, fault.Of(f.foreign)
 		case err != nil:
-			return nil, fault.NotFound(f.noInstance, id)
+			e := fault.NotFound(f.noInstance, id)
+			if f.noInstanceStatus != 0 {
+				e.Status = f.noInstanceStatus
+			}
+			return nil, e
 		}
 		return context.WithValue(r.Context(), instanceKey{}, in), nil
 	}

@@ -15,6 +15,7 @@ type family struct {
 	noToken, badToken, expired, denied fault.Code
 	foreign                            fault.Code // a caller of another project
 	noInstance                         fault.Code
+	noInstanceStatus                   int // 0 is the catalogue's
 	badBody, badValue, badPath         fault.Code
 	missing                            fault.Code
 	serialization                      string // in front of what is wrong with a body

@@ -5,15 +5,28 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-go/gatehouse/internal/surface"
+	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/list"
 )
 
-// The shapes that nearly all operations of chapter 4 have. What follows the
-// pattern is a method expression of [apic.Control], so that an operation is a
-// line:
+// The shapes that nearly all operations have. What follows the pattern is a
+// method expression of [apic.Control] or [roma.Instance], so that an operation
+// is a line:
 //
 //	create("POST /envs", apic.Control.CreateEnvironment),
+
+// here is the caller at the instance in the path, as the kind of receiver that
+// a shape's function has.
+func here[R any](ctx context.Context) (r R) {
+	switch to := any(&r).(type) {
+	case *apic.Control:
+		*to = gateway(ctx)
+	case *roma.Instance:
+		*to = instance(ctx)
+	}
+	return r
+}
 
 // created is the answer 201.
 var created = surface.Status(http.StatusCreated)
@@ -23,36 +36,36 @@ type body[In any] struct {
 }
 
 // call takes a body and answers 200 unless told otherwise.
-func call[In, Out any](pattern string, f func(apic.Control, context.Context, In) (Out, error), options ...surface.Option) surface.Operation {
-	return surface.Op(pattern, func(ctx context.Context, in body[In]) (Out, error) { return f(gateway(ctx), ctx, in.Body) }, options...)
+func call[R, In, Out any](pattern string, f func(R, context.Context, In) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in body[In]) (Out, error) { return f(here[R](ctx), ctx, in.Body) }, options...)
 }
 
 // create is call with the answer 201.
-func create[In, Out any](pattern string, f func(apic.Control, context.Context, In) (Out, error)) surface.Operation {
+func create[R, In, Out any](pattern string, f func(R, context.Context, In) (Out, error)) surface.Operation {
 	return call(pattern, f, created)
 }
 
 // ask is call without an answer but 204.
-func ask[In any](pattern string, f func(apic.Control, context.Context, In) error) surface.Operation {
+func ask[R, In any](pattern string, f func(R, context.Context, In) error) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, in body[In]) (surface.None, error) {
-		return surface.None{}, f(gateway(ctx), ctx, in.Body)
+		return surface.None{}, f(here[R](ctx), ctx, in.Body)
 	}, surface.Status(http.StatusNoContent))
 }
 
 // batch takes the query parameter action and a body.
-func batch[In, Out any](pattern string, f func(apic.Control, context.Context, string, In) (Out, error)) surface.Operation {
+func batch[R, In, Out any](pattern string, f func(R, context.Context, string, In) (Out, error)) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, in struct {
 		Action string `query:"action"`
 		Body   In     `body:"json" bind:"required"`
 	}) (Out, error) {
-		return f(gateway(ctx), ctx, in.Action, in.Body)
+		return f(here[R](ctx), ctx, in.Action, in.Body)
 	})
 }
 
 // find takes parameters from wherever the tags of Q say, several ids of the path
 // among them, and answers with something that is no page of a list.
-func find[Q, Out any](pattern string, f func(apic.Control, context.Context, Q) (Out, error), options ...surface.Option) surface.Operation {
-	return surface.Op(pattern, func(ctx context.Context, q Q) (Out, error) { return f(gateway(ctx), ctx, q) }, options...)
+func find[R, Q, Out any](pattern string, f func(R, context.Context, Q) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, q Q) (Out, error) { return f(here[R](ctx), ctx, q) }, options...)
 }
 
 type byID struct {
@@ -65,38 +78,38 @@ type edit[In any] struct {
 }
 
 // get takes the {id} in the path.
-func get[Out any](pattern string, f func(apic.Control, context.Context, string) (Out, error), options ...surface.Option) surface.Operation {
-	return surface.Op(pattern, func(ctx context.Context, in byID) (Out, error) { return f(gateway(ctx), ctx, in.ID) }, options...)
+func get[R, Out any](pattern string, f func(R, context.Context, string) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op(pattern, func(ctx context.Context, in byID) (Out, error) { return f(here[R](ctx), ctx, in.ID) }, options...)
 }
 
 // update takes the {id} in the path and a body.
-func update[In, Out any](pattern string, f func(apic.Control, context.Context, string, In) (Out, error), options ...surface.Option) surface.Operation {
+func update[R, In, Out any](pattern string, f func(R, context.Context, string, In) (Out, error), options ...surface.Option) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, in edit[In]) (Out, error) {
-		return f(gateway(ctx), ctx, in.ID, in.Body)
+		return f(here[R](ctx), ctx, in.ID, in.Body)
 	}, options...)
 }
 
 // remove takes the {id} in the path and answers 204.
-func remove(pattern string, f func(apic.Control, context.Context, string) error) surface.Operation {
+func remove[R any](pattern string, f func(R, context.Context, string) error, options ...surface.Option) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, in byID) (surface.None, error) {
-		return surface.None{}, f(gateway(ctx), ctx, in.ID)
-	}, surface.Status(http.StatusNoContent))
+		return surface.None{}, f(here[R](ctx), ctx, in.ID)
+	}, append(options, surface.Status(http.StatusNoContent))...)
 }
 
 // drop is find without an answer but 204.
-func drop[Q any](pattern string, f func(apic.Control, context.Context, Q) error) surface.Operation {
+func drop[R, Q any](pattern string, f func(R, context.Context, Q) error) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, q Q) (surface.None, error) {
-		return surface.None{}, f(gateway(ctx), ctx, q)
+		return surface.None{}, f(here[R](ctx), ctx, q)
 	}, surface.Status(http.StatusNoContent))
 }
 
 // page answers a list, whose query may have the {id} in the path too: its rows under a name, how many they are, and how many
 // there are in all.
-func page[Q, T any](pattern, name string, f func(apic.Control, context.Context, Q) (list.Page[T], error)) surface.Operation {
+func page[R, Q, T any](pattern, name string, f func(R, context.Context, Q) (list.Page[T], error), options ...surface.Option) surface.Operation {
 	return surface.Op(pattern, func(ctx context.Context, q Q) (map[string]any, error) {
-		p, err := f(gateway(ctx), ctx, q)
+		p, err := f(here[R](ctx), ctx, q)
 		return paged(name, p), err
-	})
+	}, options...)
 }
 
 // paged is a page as it is answered.

@@ -66,7 +66,8 @@ func documented(t testing.TB) (all []operation) {
 var wildcard = regexp.MustCompile(`\{[^}]*\}`)
 
 func pattern(method, path string) string {
-	return method + " " + wildcard.ReplaceAllString(strings.TrimSuffix(path, "/"), "{}")
+	path = strings.TrimSuffix(strings.TrimSuffix(path, "{$}"), "/")
+	return method + " " + wildcard.ReplaceAllString(path, "{}")
 }
 
 // unrouted are operations of built chapters that are not here yet.
@@ -102,9 +103,7 @@ func TestEveryDocumentedOperationIsRouted(t *testing.T) {
 		}
 	}
 	for r := range routed {
-		if !strings.HasSuffix(r, " ") { // that of the empty path
-			t.Errorf("%s is routed and not documented", r)
-		}
+		t.Errorf("%s is routed and not documented", r)
 	}
 }
 
@@ -118,7 +117,10 @@ func TestEveryOperationTakesAndAnswersWhatIsDocumented(t *testing.T) {
 			t.Parallel()
 			f := setup(t)
 			d := call(f)
-			path, ids := op.Path, append([]string{projectID, instanceID}, d.path...)
+			path, ids := op.Path, d.path
+			if strings.Contains(path, "{project_id}") {
+				ids = append([]string{projectID, instanceID}, ids...)
+			}
 			path = wildcard.ReplaceAllStringFunc(path, func(string) string {
 				if len(ids) == 0 {
 					t.Fatalf("%s needs more ids than the drive has", op.Path)
@@ -145,7 +147,7 @@ func TestEveryOperationTakesAndAnswersWhatIsDocumented(t *testing.T) {
 			if d.body != nil {
 				sent := map[string]bool{}
 				fields("", roundTrip(t, d.body), sent)
-				compare(t, "the request", op.Body, sent, d.unsent, nil)
+				compare(t, "the request", op.Body, sent, d.unsent, d.extra)
 			}
 			r := f.do(op.Method, path, d.body)
 			want := op.Status
