@@ -48,7 +48,7 @@ type world struct {
 	tenant         *milesight.Tenant
 	host           milesight.Caller
 	root, ann, bob milesight.UserID
-	role           milesight.RoleID
+	role, spare    milesight.RoleID
 }
 
 func newWorld(t *testing.T) *world {
@@ -244,4 +244,31 @@ func (w *world) grant(list ...milesight.Resource) {
 func (w *world) revoke(list ...milesight.Resource) {
 	w.Helper()
 	w.ok(w.host.DisassociateResources(w.ctx, w.role, list...))
+}
+
+// allRecords is what the store holds.
+func allRecords(w *world) func(func(storage.Record, error) bool) {
+	return func(yield func(storage.Record, error) bool) {
+		err := w.store.View(context.Background(), func(r storage.Reader) error {
+			for record, err := range r.Ascend("", "") {
+				if err != nil || !yield(record, nil) {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(storage.Record{}, err)
+		}
+	}
+}
+
+func dump(w *world) map[string]string {
+	w.Helper()
+	all := map[string]string{}
+	for record, err := range allRecords(w) {
+		w.ok(err)
+		all[record.Key] = record.Value
+	}
+	return all
 }
