@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
+	"github.com/gatehouse-go/gatehouse/roma/sign"
 )
 
 // authenticate finds out who calls, by token or by signature, and opens the
@@ -39,17 +40,55 @@ func authenticate(sys *roma.System) func(*http.Request, *surface.Route) (context
 	}
 }
 
+// caller is whose token or signature a request has. A token is looked at first.
 func caller(r *http.Request, sys *roma.System, f family) (iam.Principal, error) {
-	token := r.Header.Get("X-Auth-Token")
-	if token == "" {
+	var p iam.Principal
+	var err error
+	switch token := r.Header.Get("X-Auth-Token"); {
+	case token != "":
+		p, err = sys.Authenticator().Token(r.Context(), token)
+	case sign.IsSigned(r):
+		p, err = signer(r, sys)
+	default:
 		return iam.Principal{}, fault.Of(f.noToken)
 	}
-	p, err := sys.Authenticator().Token(r.Context(), token)
 	switch {
-	case errors.Is(err, iam.ErrUnknown):
-		return p, fault.Of(f.badToken)
-	case errors.Is(err, iam.ErrExpired):
-		return p, fault.Of(f.expired)
+	case err == nil:
+		return p, nil
+	case errors.Is(err, iam.ErrExpired), errors.Is(err, sign.ErrStale):
+		return iam.Principal{}, fault.Of(f.expired).Because(err)
+	case isRefusal(err):
+		return iam.Principal{}, fault.Of(f.badToken).Because(err)
 	}
-	return p, err
+	return iam.Principal{}, err
+}
+
+// signer is who signed a request.
+func signer(r *http.Request, sys *roma.System) (iam.Principal, error) {
+	a, err := sign.Parse(r.Header.Get("Authorization"))
+	if err != nil {
+		return iam.Principal{}, err
+	}
+	p, secret, err := sys.Authenticator().Key(r.Context(), a.Access)
+	if err != nil {
+		return iam.Principal{}, err
+	}
+	body, err := surface.ReadBody(r)
+	if err != nil {
+		return iam.Principal{}, err
+	}
+	return p, a.Verify(r, body, secret, sys.Now())
+}
+
+// isRefusal reports whether the credentials are at fault, and not whoever
+// judges them.
+func isRefusal(err error) bool {
+	for _, refusal := range []error{
+		iam.ErrUnknown, sign.ErrMalformed, sign.ErrDate, sign.ErrRequest, sign.ErrBody, sign.ErrSignature,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,10 +1,14 @@
 package rest
 
 import (
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/roma/iam"
+	"github.com/gatehouse-go/gatehouse/roma/sign"
 )
 
 // What goes wrong before an operation is reached.
@@ -48,4 +52,48 @@ func TestBodies(t *testing.T) {
 	f.refused("POST", envs, `{"name":{}}`, 400, "APIG.2000", "Parameter error: Serialization error: ")
 	f.refused("POST", envs, `[]`, 400, "APIG.2000", "Parameter error: Serialization error: ")
 	f.refused("POST", envs, `{}`, 400, "APIG.2001", "The request parameters must be specified,parameterName:name")
+}
+
+// Requests with a signature in place of a token.
+func TestSignatures(t *testing.T) {
+	f := setup(t)
+	envs := apicBase + "/envs?offset=0&limit=5"
+	const body = `{"name":"SIGNED"}`
+	for _, c := range []struct {
+		rule, method, key, secret string
+		ago                       time.Duration
+		change                    func(r *http.Request)
+		status                    int
+		code                      string
+	}{
+		{"a good one", "GET", "demo-ak", "demo-sk", 0, nil, 200, ""},
+		{"of a body", "POST", "demo-ak", "demo-sk", 14 * time.Minute, nil, 201, ""},
+		{"an unknown key", "GET", "nope", "demo-sk", 0, nil, 401, "APIG.1002"},
+		{"a wrong secret", "GET", "demo-ak", "nope", 0, nil, 401, "APIG.1002"},
+		{"too old", "GET", "demo-ak", "demo-sk", 16 * time.Minute, nil, 401, "APIG.1001"},
+		{"another query", "GET", "demo-ak", "demo-sk", 0, func(r *http.Request) { r.URL.RawQuery = "limit=6" }, 401, "APIG.1002"},
+		{"replayed with another body", "POST", "demo-ak", "demo-sk", 0, func(r *http.Request) {
+			const other = `{"name":"OTHERS"}`
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(other)), int64(len(other))
+		}, 401, "APIG.1002"},
+		{"no date", "GET", "demo-ak", "demo-sk", 0, func(r *http.Request) { r.Header.Del("X-Sdk-Date") }, 401, "APIG.1002"},
+		{"malformed", "GET", "demo-ak", "demo-sk", 0, func(r *http.Request) {
+			r.Header.Set("Authorization", "SDK-HMAC-SHA256 Access=demo-ak")
+		}, 401, "APIG.1002"},
+		{"another scheme", "GET", "demo-ak", "demo-sk", 0, func(r *http.Request) { r.SetBasicAuth("demo-ak", "demo-sk") }, 400, "APIG.1000"},
+	} {
+		text := ""
+		if c.method == "POST" {
+			text = body
+		}
+		r := must(http.NewRequestWithContext(f.ctx, c.method, f.url+envs, strings.NewReader(text)))(t)
+		f.ok(sign.Sign(r, []byte(text), c.key, c.secret, f.clock().Add(-c.ago)))
+		if c.change != nil {
+			c.change(r)
+		}
+		got := f.send(r)
+		if code, _ := got.member("error_code").(string); got.status != c.status || code != c.code {
+			t.Errorf("%s: %d %s, want %d %s", c.rule, got.status, got.raw, c.status, c.code)
+		}
+	}
 }
