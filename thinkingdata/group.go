@@ -321,3 +321,26 @@ func (s *System) touchGroup(w storage.Writer, id GroupID) error {
 	})
 	return err
 }
+
+// Groups returns all groups of a project by name, for hosts: the open API has
+// no list of them.
+func (s *System) Groups(ctx context.Context, p ProjectID) ([]Group, error) {
+	var list []Group
+	err := s.view(ctx, func(r storage.Reader) error {
+		if err := s.needProject(r, "projectId", p); err != nil {
+			return err
+		}
+		for row, err := range s.tables.groupsByName.Prefix(table.Int(p)).Rows(r) {
+			if err != nil {
+				return err
+			}
+			g, err := s.group(r, row)
+			if err != nil {
+				return err
+			}
+			list = append(list, g)
+		}
+		return nil
+	})
+	return list, err
+}

@@ -104,3 +104,23 @@ func TestGroupsThatCannotBe(t *testing.T) {
 		t.Error("numbers of groups are unique over all projects")
 	}
 }
+
+func TestHostsListGroupsAndUsers(t *testing.T) {
+	w := newWorld(t)
+	b := w.group(2, "b", "u2", "u1")
+	a := w.group(2, "a")
+	w.group(3, "c")
+	list, err := w.sys.Groups(w.ctx, 2)
+	w.ok(err)
+	w.equal("groups", list, []td.Group{
+		{ID: a, Project: 2, Name: "a", Members: []td.UserID{}, Updated: t0},
+		{ID: b, Project: 2, Name: "b", Members: []td.UserID{w.id("u1"), w.id("u2")}, Updated: t0},
+	})
+	w.fails(second(w.sys.Groups(w.ctx, 9)), td.NotExist)
+	w.ok(w.api.DeleteUser(w.ctx, "u2", "root"))
+	var names []string
+	for _, u := range w.sys.Users() {
+		names = append(names, u.LoginName)
+	}
+	w.equal("users", names, []string{"root", "u1", "u3"})
+}

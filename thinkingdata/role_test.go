@@ -2,6 +2,7 @@ package thinkingdata_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,14 +50,6 @@ func TestEverySetOfFunctionsIsJudgedByItsBase(t *testing.T) {
 	all := []td.FunctionID{1, 14, 28, 34, 35, 53, 999}
 	must := map[td.BaseRole][]td.FunctionID{td.Analyst: {14, 34, 53}, td.Member: {34}}
 	may := map[td.BaseRole][]td.FunctionID{td.Analyst: {14, 34, 53, 35, 28}, td.Member: {34, 35, 28}}
-	contains := func(list []td.FunctionID, f td.FunctionID) bool {
-		for _, x := range list {
-			if x == f {
-				return true
-			}
-		}
-		return false
-	}
 	for base := range must {
 		for mask := range 1 << len(all) {
 			set := []td.FunctionID{}
@@ -67,10 +60,10 @@ func TestEverySetOfFunctionsIsJudgedByItsBase(t *testing.T) {
 			}
 			fits := true
 			for _, f := range must[base] {
-				fits = fits && contains(set, f)
+				fits = fits && slices.Contains(set, f)
 			}
 			for _, f := range set {
-				fits = fits && contains(may[base], f)
+				fits = fits && slices.Contains(may[base], f)
 			}
 			name, err := w.api.CreateRole(w.ctx, 1, td.NewRole{Base: base, Desc: "d", Functions: set})
 			if !fits {

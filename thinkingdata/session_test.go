@@ -53,6 +53,30 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// Who is told that sessions ended finds that they have.
+func TestSessionsHaveEndedWhenTheHookIsCalled(t *testing.T) {
+	var w *world
+	var token string
+	var told []error
+	w = newWorld(t, td.Config{Hooks: td.Hooks{SessionsEnded: func(td.UserID) {
+		_, err := w.sys.Session(token)
+		told = append(told, err)
+	}}})
+	for _, end := range []func(td.Caller) error{
+		func(api td.Caller) error { return api.Lock(w.ctx, "u1") },
+		func(api td.Caller) error { return api.DeleteUser(w.ctx, "u2", "root") },
+	} {
+		var err error
+		token, _, err = w.sys.Login(w.ctx, []string{"u1", "u2"}[len(told)], "ta2020")
+		w.ok(err)
+		w.ok(end(w.api))
+	}
+	w.equal("told", len(told), 2)
+	for _, err := range told {
+		w.fails(err, td.NoPermission)
+	}
+}
+
 func TestLoginsAreRefusedAlike(t *testing.T) {
 	w := newWorld(t)
 	w.ok(w.api.Lock(w.ctx, "u2"))

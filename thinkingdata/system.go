@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/internal/live"
@@ -71,11 +72,15 @@ type System struct {
 	catalogue *catalogue
 	tables    tables
 	live      *live.Follower[state]
+	// judged is the state to judge by: the follower's, a moment before it
+	// publishes it, so that who is told of an end by a hook finds it true.
+	judged atomic.Pointer[state]
 	decoyState
 }
 
-// New opens a system on a store and reads its records. The store stays the
-// caller's, to be closed after the system.
+// New opens a system on a store and reads its records; on an empty store it
+// first makes project 0. The store stays the caller's, to be closed after the
+// system.
 func New(store storage.Records, c Config) (*System, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -139,7 +144,7 @@ func (s *System) Close() error { return internal(s.live.Close()) }
 // now is the clock's time, without its monotonic part.
 func (s *System) now() time.Time { return s.config.Clock().UTC().Round(0) }
 
-func (s *System) state() *state { return s.live.State() }
+func (s *System) state() *state { return s.judged.Load() }
 
 // update runs a transaction and returns when this system judges by it.
 func (s *System) update(ctx context.Context, fn func(storage.Writer) error) error {

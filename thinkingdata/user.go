@@ -490,3 +490,15 @@ func (s *System) User(loginName string) (User, error) {
 	}
 	return u.userRow.user(), nil
 }
+
+// Users returns all users who are not deleted, by number, for hosts: the open
+// API has no list of them.
+func (s *System) Users() []User {
+	st := s.state()
+	list := make([]User, 0, st.users.Len())
+	st.users.Scan(func(_ UserID, u *user) bool {
+		list = append(list, u.userRow.user())
+		return true
+	})
+	return list
+}
