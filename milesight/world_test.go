@@ -49,6 +49,7 @@ type world struct {
 	host           milesight.Caller
 	root, ann, bob milesight.UserID
 	role, spare    milesight.RoleID
+	token          milesight.Token // of ann, in some tests
 }
 
 func newWorld(t *testing.T) *world {
