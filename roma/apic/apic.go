@@ -48,6 +48,9 @@ type Config struct {
 	// Strict refuses what the document's own samples violate: a V1 group's API
 	// without roma_app_id, and spaces in the names of backend policies.
 	Strict bool
+	// Newer accepts what the vendor's later SDK has and the document has not:
+	// access control by account ids, signature keys of the type aes.
+	Newer bool
 }
 
 // System is the gateways of all instances of one store. Safe for concurrent
@@ -66,6 +69,9 @@ type System struct {
 	variables
 	domains
 	certificates
+	throttles
+	signs
+	acls
 	features
 
 	order *table.Sequence
@@ -93,6 +99,9 @@ func Attach(c *core.Core, config Config) *System {
 	s.variables = declareVariables(c, s)
 	s.domains = declareDomains(c, s)
 	s.certificates = declareCertificates(c, s)
+	declareThrottles(c, s)
+	s.signs = declareSigns(c, s)
+	declareACLs(c, s)
 	s.features = declareFeatures(c)
 	return s
 }

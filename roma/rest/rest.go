@@ -41,12 +41,20 @@ const (
 // operations is the whole table: one line for each chapter.
 func operations() []surface.Operation {
 	return slices.Concat(
+		versionCalls, // 3.4
+		surface.Under(commonPath, slices.Concat(
+			appCalls,        // 3.1
+			dictionaryCalls, // 3.3
+		), surface.Meta(commonFamily), surface.Answering(commonEnvelope{})),
 		surface.Under(apicPath, slices.Concat(
 			groupCalls,       // 4.2
 			apiCalls,         // 4.3
 			environmentCalls, // 4.4
 			variableCalls,    // 4.5
 			domainCalls,      // 4.6
+			throttleCalls,    // 4.7 to 4.9
+			signCalls,        // 4.10 and 4.11
+			aclCalls,         // 4.12 and 4.13
 		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{})),
 		surface.Under(apicPath, instanceCalls, surface.Meta(instanceFamily), surface.Answering(apicEnvelope{})), // 4.1
 	)

@@ -162,6 +162,17 @@ func (c *Check) Bounds(param string, n, a, b int64) {
 	c.Most(param, n, b)
 }
 
+// Given requires a number, within the bounds of [Check.Bounds], and returns it;
+// 0 when it was not given.
+func (c *Check) Given(param string, n *int, a, b int) int {
+	c.Required(param, n != nil)
+	if n == nil {
+		return 0
+	}
+	c.Bounds(param, int64(*n), int64(a), int64(b))
+	return *n
+}
+
 // Most refuses a number above b with APIG.2003.
 func (c *Check) Most(param string, n, b int64) {
 	if n > b {

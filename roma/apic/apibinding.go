@@ -1,0 +1,334 @@
+package apic
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+
+	"github.com/gatehouse-go/gatehouse/internal/mirror"
+	"github.com/gatehouse-go/gatehouse/internal/table"
+	"github.com/gatehouse-go/gatehouse/roma/fault"
+	"github.com/gatehouse-go/gatehouse/roma/internal/check"
+	"github.com/gatehouse-go/gatehouse/roma/internal/core"
+	"github.com/gatehouse-go/gatehouse/roma/list"
+	"github.com/gatehouse-go/gatehouse/storage"
+)
+
+// What throttles, signature keys and access control lists have in common (4.8,
+// 4.11, 4.13): they are bound to APIs in environments, by publish ids.
+//
+//   - Only what is online can be bound to, and all of a call is bound or
+//     nothing is: the answer has no place for failures.
+//   - The document is silent on a slot that has a policy: binding the same one
+//     again answers with the binding that is there, binding another replaces
+//     it. A binding takes effect at once, and outlives that its API goes
+//     offline, hidden until it is back.
+//   - Who binds or unbinds needs the role modify in the API's application.
+
+// PublishedAPI is an API in an environment, as the lists of what a policy is
+// not bound to show it.
+type PublishedAPI struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Remark    string `json:"remark,omitempty"`
+	Type      int    `json:"type"` // 1 public, 2 private
+	AuthType  string `json:"auth_type"`
+	URI       string `json:"req_uri"`
+	GroupID   string `json:"group_id"`
+	GroupName string `json:"group_name"`
+	PublishID string `json:"publish_id"`
+	EnvID     string `json:"run_env_id"`
+	EnvName   string `json:"run_env_name"`
+}
+
+// APIFilter is the filters of the lists of APIs that have a policy or have it
+// not. Empty ones filter nothing.
+type APIFilter struct {
+	EnvID   string `query:"env_id"`
+	GroupID string `query:"group_id"`
+	APIID   string `query:"api_id"`
+	APIName string `query:"api_name"` // a part of it, at most 255 characters
+}
+
+// Unbound is the outcome of a batch of removals, some of which may have failed.
+type Unbound struct {
+	Success int             `json:"success_count"`
+	Failure []UnboundFailed `json:"failure"`
+}
+
+// UnboundFailed is one that failed, and why. What it was bound to is only told
+// of a binding that there is.
+type UnboundFailed struct {
+	BindID  string     `json:"bind_id"`
+	Code    fault.Code `json:"error_code"`
+	Message string     `json:"error_msg"`
+	APIID   string     `json:"api_id,omitempty"`
+	APIName string     `json:"api_name,omitempty"`
+}
+
+// bound is a binding with what it is bound to.
+type bound struct {
+	*binding
+	at published
+}
+
+// bindAPIs puts the policy into the slot of each of the publications and
+// returns the bindings in their order, each once.
+func (b bindings) bindAPIs(w storage.Writer, c Control, policy, slot string, publishIDs []string) ([]bound, error) {
+	targets := make(map[string]published, len(publishIDs))
+	for _, p := range publishIDs {
+		if _, known := targets[p]; known {
+			continue
+		}
+		row, err := c.sys.livePublication(w, c.Scope, p)
+		if err != nil {
+			return nil, err
+		}
+		if targets[p], err = c.target(w, row); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := b.bind(w, c.Session, policy, slot, publishIDs)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]bound, len(rows))
+	for i := range rows {
+		all[i] = bound{&rows[i], targets[rows[i].Target]}
+	}
+	return all, nil
+}
+
+// target is what a publication belongs to, for a caller who may change what is
+// bound to it.
+func (c Control) target(r storage.Reader, p publicationRow) (published, error) {
+	api, err := c.sys.drafts.Load(r, c.Scope, p.API)
+	if err != nil {
+		return published{}, err
+	}
+	if _, err := c.permit(r, api.AppID, core.RoleModify); err != nil {
+		return published{api: &api}, err
+	}
+	group, err := c.sys.groupRows.Load(r, c.Scope, api.GroupID)
+	if err != nil {
+		return published{}, err
+	}
+	env, err := c.sys.envs.Load(r, c.Scope, p.Env)
+	return published{&p, &api, &group, &env}, err
+}
+
+// unbind removes the binding of a policy to an API. An id that cannot be one
+// fails k.
+func (b bindings) unbind(ctx context.Context, c Control, k *check.Check, id string) error {
+	k.ID("id", id)
+	if k.Err() != nil {
+		return k.Err()
+	}
+	return c.Write(ctx, func(w storage.Writer) error {
+		_, err := b.drop(w, c, id)
+		return err
+	})
+}
+
+// drop removes the binding and returns the API it was of, as far as it is known
+// when that fails.
+func (b bindings) drop(w storage.Writer, c Control, id string) (*apiRow, error) {
+	row, err := b.Load(w, c.Scope, id)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.sys.pubs.Load(w, c.Scope, row.Target)
+	if err != nil {
+		return nil, err
+	}
+	at, err := c.target(w, p)
+	if err != nil {
+		return at.api, err
+	}
+	return at.api, b.Delete(w, c.Scope, id)
+}
+
+// unbindAll removes the bindings of policies to APIs; one that is not there, or
+// no more, or that the caller may not remove, fails alone.
+func (b bindings) unbindAll(ctx context.Context, c Control, action string, ids []string) (Unbound, error) {
+	if err := check.Action(action, "delete"); err != nil {
+		return Unbound{}, err
+	}
+	return write(ctx, c, func(w storage.Writer) (Unbound, error) {
+		out := Unbound{Failure: []UnboundFailed{}}
+		for _, id := range ids {
+			api, err := b.drop(w, c, id)
+			if err == nil {
+				out.Success++
+				continue
+			}
+			e, alone := refusal(err)
+			if !alone {
+				return Unbound{}, err
+			}
+			failed := UnboundFailed{BindID: id, Code: e.Code, Message: e.Message}
+			if api != nil {
+				failed.APIID, failed.APIName = api.ID, api.Name
+			}
+			out.Failure = append(out.Failure, failed)
+		}
+		return out, nil
+	})
+}
+
+// refusal is the fault of an item of a batch, unless it is one of the system,
+// with which the whole fails.
+func refusal(err error) (*fault.Error, bool) {
+	e, ours := errors.AsType[*fault.Error](err)
+	return e, ours && e.Code != "APIG.9999"
+}
+
+// publishedFilter is what a list of bindings asks for.
+func (f APIFilter) published() publishedFilter {
+	return publishedFilter{EnvID: f.EnvID, GroupID: f.GroupID, APIID: f.APIID, APIName: f.APIName}
+}
+
+// passing tells the publications that are online, pass the filter, and belong
+// to what the caller may look at.
+func (c Control) passing(st *mirror.State, f publishedFilter) func(*publicationRow) bool {
+	hidden := c.hides(st)
+	return func(p *publicationRow) bool {
+		if !p.live() || !list.Is(p.Env, f.EnvID) || !list.Is(p.API, f.APIID) {
+			return false
+		}
+		if f.GroupID == "" && f.APIName == "" && hidden == nil {
+			return true
+		}
+		api, found := c.sys.drafts.Mirror.Get(st, c.Scope.Key(p.API))
+		return found && f.passes(api) && (hidden == nil || !hidden(api.AppID))
+	}
+}
+
+// place is a publication, and what is bound there or nil.
+type place struct {
+	*publicationRow
+	bound *binding
+}
+
+// places cuts the part that the window shows out of a walk and counts it whole.
+// Only what is shown is looked up.
+func places[T any](c Control, st *mirror.State, rows iter.Seq[place], w table.Window, show func(*binding, published) T) list.Page[T] {
+	shown, total := page(rows, w, func(p place) T {
+		at, _ := c.sys.join(st, p.publicationRow, publishedFilter{})
+		return show(p.bound, at)
+	})
+	return list.Page[T]{Rows: shown, Total: total}
+}
+
+// placesWith yields where a policy is bound, the newest binding first.
+func (b bindings) placesWith(c Control, st *mirror.State, policy string, f publishedFilter) iter.Seq[place] {
+	passes := c.passing(st, f)
+	return func(yield func(place) bool) {
+		for row := range b.byPolicy.Prefix(st, c.Scope.Key(), table.Str(policy)).All() {
+			p, found := c.sys.pubs.Mirror.Get(st, c.Scope.Key(row.Target))
+			if found && passes(p) && !yield(place{p, row}) {
+				return
+			}
+		}
+	}
+}
+
+// placesWithout yields where a policy is not bound, what was published last
+// first. What is bound there is left to [bindings.of].
+func (b bindings) placesWithout(c Control, st *mirror.State, policy string, f publishedFilter) iter.Seq[place] {
+	passes := c.passing(st, f)
+	has := map[string]bool{}
+	for row := range b.byPolicy.Prefix(st, c.Scope.Key(), table.Str(policy)).All() {
+		has[row.Target] = true
+	}
+	return func(yield func(place) bool) {
+		rows := c.sys.pubsByTime.In(st, c.Scope.Key())
+		if f.APIID != "" {
+			rows = c.sys.pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(f.APIID))
+		}
+		for p := range rows.All() {
+			if !has[p.ID] && passes(p) && !yield(place{p, nil}) {
+				return
+			}
+		}
+	}
+}
+
+// boundTo is the bindings of an API that the caller may look at, where it is
+// online, the newest first.
+func (b bindings) boundTo(c Control, st *mirror.State, f publishedFilter) []bound {
+	var all []bound
+	for p := range c.sys.pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(f.APIID)).All() {
+		at, ok := c.sys.join(st, p, f)
+		if !ok {
+			continue
+		}
+		for row := range b.byTarget.Prefix(st, c.Scope.Key(), table.Str(p.ID)).All() {
+			all = append(all, bound{row, at})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y bound) int { return y.Time.Compare(x.Time) })
+	return all
+}
+
+// countAPIs is how many APIs that are online a policy is bound to: bind_num.
+func (b bindings) countAPIs(st *mirror.State, s *System, scope core.Scope, policy string) (n int) {
+	for row := range b.byPolicy.Prefix(st, scope.Key(), table.Str(policy)).All() {
+		if p, found := s.pubs.Mirror.Get(st, scope.Key(row.Target)); found && p.live() {
+			n++
+		}
+	}
+	return n
+}
+
+// showPublished is a publication as the lists of APIs show it.
+func showPublished(at published) PublishedAPI {
+	return PublishedAPI{
+		ID: at.api.ID, Name: at.api.Name, Remark: at.api.Remark, Type: at.api.Type, AuthType: at.api.AuthType, URI: at.api.URI,
+		GroupID: at.group.ID, GroupName: at.group.Name, PublishID: at.ID, EnvID: at.env.ID, EnvName: at.env.Name,
+	}
+}
+
+// readAPI returns the state for a list about an API that the caller may look
+// at, after the checks of what he asks for.
+func (c Control) readAPI(k *check.Check, id string) (*mirror.State, error) {
+	if _, err := c.Read(); err != nil {
+		return nil, err
+	}
+	if k.Err() != nil {
+		return nil, k.Err()
+	}
+	st, _, err := c.seenAPI(id)
+	return st, err
+}
+
+// cut is the part of the rows that the window shows.
+func cut[T any](rows []T, w table.Window) list.Page[T] {
+	shown := rows[min(w.Offset, len(rows)):]
+	return list.Of(shown[:min(w.Limit, len(shown))], len(rows), func(row T) T { return row })
+}
+
+// policyList is a list of the APIs that have a policy or have it not, after its
+// checks.
+type policyList[P any] struct {
+	st     *mirror.State
+	window table.Window
+	policy *P
+}
+
+// readPolicy checks what a caller asks for who wants such a list. k says by
+// which code a wrong value is refused.
+func readPolicy[P any](c Control, k *check.Check, policies *core.Resource[P], param, id string, p list.Paging, f APIFilter) (l policyList[P], err error) {
+	if l.st, err = c.Read(); err != nil {
+		return l, err
+	}
+	k.ID(param, id)
+	l.window = k.PolicyPage(p)
+	k.Length("api_name", f.APIName, 0, 255)
+	if k.Err() != nil {
+		return l, k.Err()
+	}
+	l.policy, err = policies.Get(l.st, c.Scope, id)
+	return l, err
+}
