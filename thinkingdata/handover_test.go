@@ -186,6 +186,8 @@ func TestShares(t *testing.T) {
 	}
 
 	a := w.asset(2, "u1", td.Shares{Groups: []td.GroupID{g2}, Roles: []td.RoleName{custom}})
+	w.batch("root", 2, "regular user")
+	w.views("root", a, td.Supervisor) // who is a member as well
 	before := w.dump()
 	for _, bad := range []td.Shares{{Users: []td.UserID{u2, 99}}, {Groups: []td.GroupID{g3}}, {Groups: []td.GroupID{99}}, {Roles: []td.RoleName{"x"}}} {
 		w.fails(w.sys.SetShares(w.ctx, a, bad), td.NotExist)

@@ -3,6 +3,7 @@ package thinkingdata
 import (
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/gatehouse-go/gatehouse/rbac"
 )
@@ -81,19 +82,15 @@ func (s *System) check(who rbac.Subject, in rbac.Domain, p rbac.Permission) rbac
 
 // judge is one question about a user in a project, on one state.
 type judge struct {
-	*state
-	sys    *System
-	user   *user
+	acl    *rbac.Snapshot
+	now    time.Time
+	user   rbac.Subject
 	domain rbac.Domain
 }
 
-func (j judge) ask(in rbac.Domain, p rbac.Permission) rbac.Decision {
-	return j.acl.Check(j.sys.now(), rbac.Question{Subject: j.user.subject, Domain: in, Permission: p})
+func (j *judge) ask(in rbac.Domain, p rbac.Permission) rbac.Decision {
+	return j.acl.Check(j.now, rbac.Question{Subject: j.user, Domain: in, Permission: p})
 }
-
-// supervisor is asked first: a supervisor may also have roles and be on the
-// blacklist, which then means nothing.
-func (j judge) supervisor() rbac.Decision { return j.ask(rbac.Company, supervising) }
 
 // denied is the decision when the engine's is a denial.
 func denied(rule rbac.Decision) Decision {
@@ -114,7 +111,8 @@ func (s *System) Can(id UserID, p ProjectID, f FunctionID) Decision {
 }
 
 func (s *System) can(st *state, id UserID, p ProjectID, f FunctionID) Decision {
-	j, d := s.judge(st, id, p)
+	u, found := st.users.Get(id)
+	j, d := s.judge(st, u, found, p)
 	name, known := s.catalogue.names[f]
 	switch {
 	case d.Reason != Unjudged:
@@ -122,19 +120,18 @@ func (s *System) can(st *state, id UserID, p ProjectID, f FunctionID) Decision {
 	case !known:
 		return Decision{Reason: UnknownObject}
 	}
-	if rule := j.supervisor(); rule.Allowed {
-		return Decision{true, Supervisor, rule}
-	}
-	// What a group or a personal role grants are no functions, so that who
-	// holds only these has none.
-	if rule := j.ask(j.domain, viewAllShares); !rule.Allowed {
-		return notMember(rule)
-	}
 	rule := j.ask(j.domain, rbac.Do(name))
-	if !rule.Allowed {
-		return denied(rule)
+	switch {
+	case rule.Outcome == rbac.Reached:
+		return Decision{true, Supervisor, rule}
+	case rule.Allowed:
+		return Decision{true, HasFunction, rule}
 	}
-	return Decision{true, HasFunction, rule}
+	// Groups and personal roles have no functions and are no membership.
+	if member := j.ask(j.domain, viewAllShares); !member.Allowed {
+		return notMember(member)
+	}
+	return denied(rule)
 }
 
 // notMember is the decision when the engine denied what every member may.
@@ -165,8 +162,8 @@ func (s *System) WhoCan(p ProjectID, f FunctionID) iter.Seq[UserID] {
 	}
 }
 
-func (s *System) judge(st *state, id UserID, p ProjectID) (judge, Decision) {
-	u, found := st.users.Get(id)
+// judge begins a question about u, the user who was looked up if found.
+func (s *System) judge(st *state, u *user, found bool, p ProjectID) (judge, Decision) {
 	if !found {
 		return judge{}, Decision{Reason: UnknownUser}
 	}
@@ -174,7 +171,7 @@ func (s *System) judge(st *state, id UserID, p ProjectID) (judge, Decision) {
 	if !known {
 		return judge{}, Decision{Reason: UnknownObject}
 	}
-	return judge{st, s, u, domain}, Decision{}
+	return judge{st.acl, s.now(), u.subject, domain}, Decision{}
 }
 
 // CanSee judges whether a dashboard of the project that is shared with all
@@ -183,10 +180,7 @@ func (s *System) judge(st *state, id UserID, p ProjectID) (judge, Decision) {
 func (s *System) CanSee(p ProjectID, loginName string) Decision {
 	st := s.state()
 	u, found := st.byLogin.Get(loginName)
-	if !found {
-		return Decision{Reason: UnknownUser}
-	}
-	j, d := s.judge(st, u.ID, p)
+	j, d := s.judge(st, u, found, p)
 	if d.Reason != Unjudged {
 		return d
 	}
@@ -197,23 +191,28 @@ func (s *System) CanSee(p ProjectID, loginName string) Decision {
 }
 
 // member settles what does not depend on shares.
-func (j judge) member() (d Decision, settled bool) {
-	if rule := j.supervisor(); rule.Allowed {
+func (j *judge) member() (d Decision, settled bool) {
+	switch rule := j.ask(j.domain, viewAllShares); {
+	case rule.Outcome == rbac.Reached:
 		return Decision{true, Supervisor, rule}, true
-	}
-	if rule := j.ask(j.domain, viewAllShares); !rule.Allowed {
+	case !rule.Allowed:
 		return notMember(rule), true
 	}
 	return Decision{}, false
 }
 
-// sharedWithAll is for a member whom a share with all members would reach.
-func (j judge) sharedWithAll() Decision {
+// sharedWithAll is for a member whom a share with all members would reach. A
+// supervisor who is a member as well has the permission to be hidden like any
+// other, which then means nothing.
+func (j *judge) sharedWithAll() Decision {
 	rule := j.ask(j.domain, beHidden)
-	if rule.Allowed {
-		return Decision{false, Blacklisted, rule}
+	if !rule.Allowed {
+		return Decision{true, SharedWithAll, rule}
 	}
-	return Decision{true, SharedWithAll, rule}
+	if super := j.ask(rbac.Company, supervising); super.Allowed {
+		return Decision{true, Supervisor, super}
+	}
+	return Decision{false, Blacklisted, rule}
 }
 
 // CanView judges whether the user sees an asset: its owner, a supervisor, a
@@ -225,14 +224,18 @@ func (s *System) CanView(id UserID, a AssetID) Decision {
 	if !found {
 		return Decision{Reason: UnknownObject}
 	}
-	j, d := s.judge(st, id, what.Project)
+	u, known := st.users.Get(id)
+	j, d := s.judge(st, u, known, what.Project)
 	if d.Reason != Unjudged {
 		return d
 	}
 	if d, settled := j.member(); settled {
 		return d
 	}
-	if rule := j.ask(j.domain, what.own); rule.Allowed {
+	switch rule := j.ask(j.domain, what.own); {
+	case rule.Outcome == rbac.Reached: // a supervisor who is a member as well
+		return Decision{true, Supervisor, rule}
+	case rule.Allowed:
 		return Decision{true, Owner, rule}
 	}
 	if rule := j.ask(j.domain, what.view); rule.Allowed {
