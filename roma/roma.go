@@ -87,6 +87,12 @@ func New(store storage.Store, config Config) (*System, error) {
 // Close stops following the store. Closing twice is allowed.
 func (s *System) Close() error { return s.core.Close() }
 
+// Snapshot is what an instance's API gateway serves now. The error is
+// APIG.3030 when there is no such instance.
+func (s *System) Snapshot(project, instance string) (apic.Snapshot, error) {
+	return s.apic.Snapshot(project, instance)
+}
+
 // Check walks all that the store holds for the system and reports what is not
 // as the system would have written it: rows without what they refer to, index
 // entries without rows. It is for tests and operators.

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/gatehouse-go/gatehouse/storage"
 )
@@ -74,6 +75,32 @@ func (ix *Index[T]) Prefix(prefix Key) Query[T] {
 func (ix *Index[T]) Range(from, to Key) Query[T] {
 	f, end := bounds(ix.prefix, from, to)
 	return Query[T]{t: ix.t, ix: ix, from: f, to: end}
+}
+
+// Values yields the keys in the index that begin with the parts of prefix and
+// have one part more, in the order of the index and each once, whatever follows
+// in them. It seeks from one to the next: it costs what their number does, and
+// not the number of the rows. An error is the last pair.
+func (ix *Index[T]) Values(r storage.Reader, prefix Key) iter.Seq2[Key, error] {
+	return func(yield func(Key, error) bool) {
+		from, end := under(ix.prefix, prefix)
+		for {
+			value := Key("")
+			for rec, err := range r.Ascend(from, end) {
+				if err != nil {
+					yield("", err)
+					return
+				}
+				part, _ := Key(rec.Key[len(ix.prefix)+len(prefix):]).cut()
+				value = prefix + part
+				break
+			}
+			if value == "" || !yield(value, nil) {
+				return
+			}
+			from = ix.prefix + string(value.End())
+		}
+	}
 }
 
 // Get returns the row with the key in the index, or a [NotFoundError].

@@ -73,6 +73,8 @@ type System struct {
 	signs
 	acls
 	features
+	tags
+	appConfigs
 
 	order *table.Sequence
 }
@@ -103,6 +105,8 @@ func Attach(c *core.Core, config Config) *System {
 	s.signs = declareSigns(c, s)
 	declareACLs(c, s)
 	s.features = declareFeatures(c)
+	s.tags = declareTags(s)
+	s.appConfigs = declareAppConfigs(c)
 	return s
 }
 

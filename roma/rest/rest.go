@@ -55,6 +55,10 @@ func operations() []surface.Operation {
 			throttleCalls,    // 4.7 to 4.9
 			signCalls,        // 4.10 and 4.11
 			aclCalls,         // 4.12 and 4.13
+			featureCalls,     // 4.22
+			tagCalls,         // 4.23
+			configCalls,      // 4.24
+			appConfigCalls,   // 4.25
 		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{})),
 		surface.Under(apicPath, instanceCalls, surface.Meta(instanceFamily), surface.Answering(apicEnvelope{})), // 4.1
 	)
