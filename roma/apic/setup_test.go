@@ -34,6 +34,7 @@ type fixture struct {
 	sys   *roma.System
 	gw    apic.Control
 	in    roma.Instance
+	users *iam.Static
 
 	mu  sync.Mutex
 	now time.Time
@@ -54,6 +55,7 @@ func (f *fixture) open(config apic.Config) {
 	f.Helper()
 	users := iam.NewStatic()
 	users.AddToken("demo-token", root)
+	f.users = users
 	sys, err := roma.New(f.store, roma.Config{Clock: f.clock, Authenticator: users, Directory: users, APIC: config})
 	if err != nil {
 		f.Fatal(err)

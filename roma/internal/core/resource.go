@@ -15,6 +15,7 @@ import (
 type Resource[T any] struct {
 	Table   *table.Table[T]
 	Mirror  *mirror.Mirror[T]
+	core    *Core
 	codes   *codes
 	missing fault.Code
 }
@@ -24,7 +25,7 @@ type Resource[T any] struct {
 func Declare[T any](c *Core, name string, missing fault.Code, key func(*T) table.Key) *Resource[T] {
 	t := table.New(c.Schema, name, key)
 	c.codes.missing[name] = missing
-	return &Resource[T]{Table: t, Mirror: mirror.Of(&c.mirrors, t, key), codes: &c.codes, missing: missing}
+	return &Resource[T]{Table: t, Mirror: mirror.Of(&c.mirrors, t, key), core: c, codes: &c.codes, missing: missing}
 }
 
 // Unique declares that no two rows have the same key; the second gets the code.
@@ -90,9 +91,22 @@ func (x *Resource[T]) Delete(w storage.Writer, s Scope, id string) error {
 }
 
 // Cap refuses with the code when the instance has more rows than limit, where
-// 0 is no limit. It is asked after the insertion, so that a name that is taken
-// is told first.
+// 0 is no limit. It is asked after the insertion of one row, so that a name that
+// is taken is told first.
+//
+// It is exact: where the state in memory is the very snapshot that the
+// transaction reads, its count is taken, and otherwise the rows are counted.
 func (x *Resource[T]) Cap(w storage.Writer, s Scope, limit int, full fault.Code) error {
+	if limit <= 0 {
+		return nil
+	}
+	followed := x.core.follower.Position()
+	if st := x.core.State(); st.Position <= w.Position() && w.Position() <= followed {
+		if x.Mirror.In(st, s.Key()).Count()+1 > limit {
+			return fault.Of(full)
+		}
+		return nil
+	}
 	return Cap(w, x.Table.Prefix(s.Key()), limit, full)
 }
 
