@@ -149,8 +149,8 @@ func (t *Tenant) opened(st *state, u *user) func(*menuRow) bool {
 }
 
 // UserMenus returns the menus that a user's roles open, by id and without those
-// above them; every menu for a super admin, none for an unknown user. A caller
-// may ask for himself.
+// above them; every menu for a super admin, none for who is unknown or
+// disabled. A caller may ask for himself.
 func (c Caller) UserMenus(id UserID) ([]Menu, error) {
 	if err := c.AllowSelf(id); err != nil {
 		return nil, err
