@@ -192,7 +192,8 @@ func parsePairs(dst []pair, s string, place Place, limit int) ([]pair, error) {
 		name, value, _ := strings.Cut(part, "=")
 		name, ok := unescapePercent(name)
 		if !ok {
-			return dst, &BindError{Kind: Malformed, Place: place, Value: Quote(name), Want: "percent-encoded text"}
+			// What is no name may be anything, a secret without its name too.
+			return dst, &BindError{Kind: Malformed, Place: place, Want: "percent-encoded text"}
 		}
 		// The value may be a secret's, so an error shows the name alone.
 		value, ok = unescapePercent(value)
