@@ -69,6 +69,12 @@ type System struct {
 	variables
 	domains
 	certificates
+	vpcChannels
+	clients
+	appCodes
+	appACLs
+	quotas
+	auths
 	throttles
 	signs
 	acls
@@ -95,6 +101,7 @@ func Attach(c *core.Core, config Config) *System {
 	s := &System{core: c, config: config, logger: c.Logger, order: c.Schema.Sequence("apic")}
 	s.environments = declareEnvironments(c)
 	s.groups = declareGroups(c)
+	s.vpcChannels = declareChannels(c)
 	s.apis = declareAPIs(c, s)
 	s.publications = declarePublications(c, s)
 	s.versions = declareVersions(c, s)
@@ -107,6 +114,11 @@ func Attach(c *core.Core, config Config) *System {
 	s.features = declareFeatures(c)
 	s.tags = declareTags(s)
 	s.appConfigs = declareAppConfigs(c)
+	s.clients = declareClients(c)
+	s.appCodes = declareAppCodes(c)
+	s.appACLs = declareAppACLs(c)
+	s.quotas = declareQuotas(c)
+	s.auths = declareAuths(c, s)
 	return s
 }
 

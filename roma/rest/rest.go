@@ -59,6 +59,10 @@ func operations() []surface.Operation {
 			tagCalls,         // 4.23
 			configCalls,      // 4.24
 			appConfigCalls,   // 4.25
+			channelCalls,     // 4.15
+			clientCalls,      // 4.16
+			quotaCalls,       // 4.17
+			authCalls,        // 4.18
 		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{})),
 		surface.Under(apicPath, instanceCalls, surface.Meta(instanceFamily), surface.Answering(apicEnvelope{})), // 4.1
 	)
