@@ -2,6 +2,7 @@ package thinkingdata_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	td "github.com/gatehouse-go/gatehouse/thinkingdata"
@@ -74,6 +75,11 @@ func TestWhatADeletedUserLeaves(t *testing.T) {
 	w.equal("shares", shares, td.Shares{Users: []td.UserID{w.id("u2")}})
 	_, err = w.sys.Session(token)
 	w.fails(err, td.NoPermission)
+	for key := range w.dump() {
+		if strings.HasPrefix(key, "thinkingdata/r/sessions/") {
+			t.Errorf("a session is still stored at %q", key)
+		}
+	}
 	_, _, err = w.sys.Login(w.ctx, "u1", "ta2020")
 	w.fails(err, td.NoPermission)
 	w.equal("judged", w.sys.CanView(u1, b).Reason, td.UnknownUser)
