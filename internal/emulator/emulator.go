@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-go/gatehouse/agora"
 	agorarest "github.com/gatehouse-go/gatehouse/agora/rest"
 	"github.com/gatehouse-go/gatehouse/milesight"
+	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/storage"
 	"github.com/gatehouse-go/gatehouse/thinkingdata"
 )
@@ -82,6 +83,7 @@ type systems struct {
 	agora        *agora.System
 	thinkingdata *thinkingdata.System
 	milesight    *milesight.System
+	roma         *roma.System
 	surfaces     http.Handler
 }
 
@@ -128,11 +130,15 @@ func (e *Emulator) open(ctx context.Context) (_ *systems, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.surfaces = mounts{
+	connect, err := e.openROMA(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	s.surfaces = romaOr(connect, mounts{
 		{"/dev/v1", dashboard},
 		{"/open", users},
 		{"", beaver}, // the last: it takes every path
-	}
+	})
 	return s, nil
 }
 
@@ -164,6 +170,9 @@ func (s *systems) close() error {
 	}
 	if s.milesight != nil {
 		errs = append(errs, s.milesight.Close())
+	}
+	if s.roma != nil {
+		errs = append(errs, s.roma.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -24,6 +24,8 @@ type client struct {
 	t    *testing.T
 	base string
 	user *agora.Credentials
+
+	token string // of ROMA
 }
 
 func start(t *testing.T, c Config) client {
@@ -43,7 +45,7 @@ func start(t *testing.T, c Config) client {
 			t.Error(err)
 		}
 	})
-	return client{t, server.URL, &c.Agora}
+	return client{t: t, base: server.URL, user: &c.Agora}
 }
 
 // call returns the status and the body of an answer, which must be JSON.
@@ -58,6 +60,9 @@ func (c client) call(method, path, body string) (int, map[string]any) {
 	}
 	if c.user != nil {
 		r.SetBasicAuth(c.user.CustomerID, c.user.Secret)
+	}
+	if c.token != "" {
+		r.Header.Set("X-Auth-Token", c.token)
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {

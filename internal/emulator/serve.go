@@ -80,6 +80,7 @@ func Serve(ctx context.Context, store storage.Store, o *Options, out io.Writer) 
 
 	base := "http://" + surfaces.Addr().String()
 	fmt.Fprintf(out, "Agora         %s/dev/v1\n", base)
+	fmt.Fprintf(out, "ROMA          %s/v2/%s/instances/%s\n", base, o.ROMA.Project, o.ROMA.Instance)
 	fmt.Fprintf(out, "ROMA gateway  http://%s\n", gateway.Addr())
 	fmt.Fprintf(out, "ThinkingData  %s/open\n", base)
 	fmt.Fprintf(out, "Milesight     %s\n", base)

@@ -1,0 +1,54 @@
+package emulator
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-go/gatehouse/roma"
+	"github.com/gatehouse-go/gatehouse/roma/iam"
+	romarest "github.com/gatehouse-go/gatehouse/roma/rest"
+)
+
+// Who calls ROMA's API here, with the token or the access key of the config, and
+// somebody else with whom applications can be shared.
+var (
+	romaCaller = iam.Principal{UserID: "demo", UserName: "demo", DomainID: "demo", DomainName: "demo", Access: iam.Full}
+	romaOther  = iam.User{ID: "developer", Name: "developer"}
+)
+
+// openROMA opens the system with its one instance, in which the environment
+// RELEASE is all there is.
+func (e *Emulator) openROMA(ctx context.Context, s *systems) (http.Handler, error) {
+	c := e.config.ROMA
+	users := iam.NewStatic()
+	users.AddToken(c.Token, romaCaller)
+	users.AddKey(c.AccessKey, c.SecretKey, romaCaller)
+	users.AddUser(romaOther)
+	var err error
+	s.roma, err = roma.New(e.store, roma.Config{
+		Clock: e.clock.now, Authenticator: users, Directory: users, Logger: e.config.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.roma.AddInstance(ctx, c.Project, c.Instance); err != nil {
+		return nil, err
+	}
+	return romarest.New(s.roma, romarest.Options{Logger: e.config.Logger})
+}
+
+// romaOr gives a surface the paths of ROMA's API and another one the rest.
+// Besides what is below /v2 those are the calls that tell the versions of the
+// API (3.4), and no more of the root than these.
+func romaOr(connect, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		version := path == "/" || path == "/v1" || path == "/v2"
+		if strings.HasPrefix(path, "/v2/") || version && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			connect.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
+}
