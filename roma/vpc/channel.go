@@ -104,6 +104,7 @@ type Channel struct {
 	byID     map[string]*member
 	slots    int      // member slots ever given out
 	free     []uint16 // those in use no longer
+	leaving  []uint16 // those to be free with the next snapshot
 	blocks   []*counters
 	revision uint64
 	now      time.Time // the latest time seen: a clock that steps back is not believed
@@ -259,7 +260,7 @@ func (c *Channel) Remove(now time.Time, ids ...string) error {
 	for _, id := range ids {
 		if m := c.byID[id]; m != nil {
 			delete(c.byID, id)
-			c.free = append(c.free, m.slot)
+			c.leaving = append(c.leaving, m.slot)
 		}
 	}
 	c.members = slices.DeleteFunc(slices.Clone(c.members), func(m *member) bool { return c.byID[m.id] != m })
@@ -287,7 +288,7 @@ func (c *Channel) Replace(now time.Time, members ...Member) error {
 	}
 	for id, m := range old {
 		if !kept[id] {
-			c.free = append(c.free, m.slot)
+			c.leaving = append(c.leaving, m.slot)
 		}
 	}
 	c.members, c.byID = nil, make(map[string]*member, len(members))
@@ -482,7 +483,7 @@ func (c *Channel) insert(cfg Member) {
 func (c *Channel) slot() uint16 {
 	for i := len(c.free) - 1; i >= 0; i-- {
 		slot := c.free[i]
-		if c.inFlight(slot) == 0 || c.slots == maxSlots {
+		if c.counted(slot) == 0 || c.slots == maxSlots {
 			c.free = slices.Delete(c.free, i, i+1)
 			return slot
 		}
@@ -609,14 +610,23 @@ func (c *Channel) publishSaved() {
 	}
 	s.plain = s.least == nil && s.passive == 0 && s.decay == 0
 	c.leastMu.Lock()
-	defer c.leastMu.Unlock()
 	if s.least != nil {
 		s.least.catchUp(&s.table)
 	}
-	if old := c.snap.Load(); old != nil && old.least != nil {
+	old := c.snap.Swap(s)
+	if old != nil && old.least != nil {
 		old.least.closed = true
 	}
-	c.snap.Store(s)
+	c.leastMu.Unlock()
+	if old == nil {
+		return
+	}
+	if rr, ok := old.picker.(*roundRobin); ok {
+		for slot, n := range rr.close() {
+			c.blocks[slot>>blockBits].striped[0][slot%blockSize].Add(n)
+		}
+	}
+	c.free, c.leaving = append(c.free, c.leaving...), c.leaving[:0]
 }
 
 func (s *snapshot) decision(m *member) Decision {

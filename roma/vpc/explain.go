@@ -130,8 +130,9 @@ func (c *Channel) Explain(now time.Time, key string) Explanation {
 	}
 	e := Explanation{Decision: s.decision(m), Members: make([]MemberStatus, len(c.members))}
 	hash, _ := s.picker.(*rendezvous)
+	flight := c.inFlight()
 	for i, m := range c.members {
-		e.Members[i] = c.status(m)
+		e.Members[i] = c.status(m, flight)
 		if hash != nil {
 			e.Members[i].Score = score(hash.text(key), m.config().hashed())
 		}
@@ -147,24 +148,24 @@ func (c *Channel) MemberStatus(id string) (MemberStatus, bool) {
 	if m == nil {
 		return MemberStatus{}, false
 	}
-	return c.status(m), true
+	return c.status(m, c.inFlight()), true
 }
 
 // MemberStatuses returns how all members stand, in listed order.
 func (c *Channel) MemberStatuses() []MemberStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]MemberStatus, len(c.members))
+	all, flight := make([]MemberStatus, len(c.members)), c.inFlight()
 	for i, m := range c.members {
-		all[i] = c.status(m)
+		all[i] = c.status(m, flight)
 	}
 	return all
 }
 
-func (c *Channel) status(m *member) MemberStatus {
+func (c *Channel) status(m *member, flight []int64) MemberStatus {
 	st := MemberStatus{
 		Member: m.config(), Up: m.tracker.Up(), Since: m.tracker.Since(), Run: m.tracker.Run(),
-		EjectedUntil: m.ejected, Percent: 100, InFlight: c.inFlight(m.slot), Latency: m.smoothed(),
+		EjectedUntil: m.ejected, Percent: 100, InFlight: flight[m.slot], Latency: m.smoothed(),
 	}
 	switch {
 	case m.draining:

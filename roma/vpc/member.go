@@ -116,8 +116,26 @@ func (m *member) config() Member {
 	return Member{ID: m.id, Host: m.host, Port: m.port, Weight: m.weight}
 }
 
-// inFlight returns the requests in flight on the member in slot.
-func (c *Channel) inFlight(slot uint16) int64 {
+// inFlight returns by slot the requests in flight of all members. The caller
+// holds c.mu.
+func (c *Channel) inFlight() []int64 {
+	counts := make([]int64, c.slots)
+	for slot := range counts {
+		counts[slot] = c.counted(uint16(slot))
+	}
+	// Only now the picks not counted, lest one that has ended be missing here
+	// and its end be counted there.
+	if rr, ok := c.snap.Load().picker.(*roundRobin); ok {
+		for slot, n := range rr.uncounted(rr.cursor.Load()) {
+			counts[slot] += n
+		}
+	}
+	return counts
+}
+
+// counted returns the requests in flight of the member in slot, less those
+// that its picker need not count.
+func (c *Channel) counted(slot uint16) int64 {
 	counts := c.blocks[slot>>blockBits]
 	slot %= blockSize
 	c.leastMu.Lock()
@@ -137,10 +155,14 @@ type table struct {
 	blocks  []*counters
 }
 
-// take counts a request of the member in slot, in the goroutine's stripe.
+// at returns the member in slot and its counter in the goroutine's stripe.
+func (t *table) at(slot uint16) (*member, *counter) {
+	return t.members[slot], &t.blocks[slot>>blockBits].striped[stripe()][slot%blockSize]
+}
+
+// take counts a request of the member in slot.
 func (t *table) take(slot uint16) (*member, *counter) {
-	m := t.members[slot]
-	c := &t.blocks[slot>>blockBits].striped[stripe()][slot%blockSize]
+	m, c := t.at(slot)
 	c.Add(1)
 	return m, c
 }

@@ -2,6 +2,7 @@ package vpc
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -11,15 +12,19 @@ import (
 // of goroutines together pick exactly nginx's sequence.
 //
 // The sequence repeats after the sum of the weights divided by their greatest
-// common divisor. It is kept in segments of one or more whole periods; a
-// segment is worked out step by step, as picks come to need it, and once its
-// end state equals its beginning it serves for ever. Only the first pass costs
-// more than a look-up. When the period is longer than maxPeriod (10,000 members
-// with weights in the thousands), segments are a part of it and are worked out
-// as they come.
+// common divisor. It is worked out in segments of one or more whole periods,
+// step by step as picks come to need it, and once the end state of a segment
+// equals its beginning, it is kept for all picks to come. Only the first pass
+// costs more than a look-up. When the period is longer than maxPeriod (10,000
+// members with weights in the thousands), segments are a part of it and are
+// worked out as they come.
+//
+// Picks from a kept segment are not counted in flight one by one: the cursor
+// tells how many turns each member has had since ([roundRobin.uncounted]). That
+// spares a pick one of its two atomic additions, which are most of its cost.
 type roundRobin struct {
 	_      [128]byte     // processors fetch cache lines in pairs
-	cursor atomic.Uint64 // picks handed out
+	cursor atomic.Uint64 // picks handed out; from closed on, none are
 	_      [120]byte
 
 	segment atomic.Pointer[segment] // the latest
@@ -27,6 +32,7 @@ type roundRobin struct {
 	inverse uint64                  // 2^64 / length
 	members []*member
 	weights []int64
+	total   int64 // sum of weights
 
 	mu  sync.Mutex // guards what follows and the growth of segments
 	gen *tournament
@@ -40,12 +46,22 @@ const (
 	stride     = 16      // picks worked out at a time by a pick: some 3 microseconds
 )
 
-// segment number n holds whose turn the picks n*length.. are.
+// never is a base that no pick comes after within a segment's length, closed or
+// not.
+const never = 1 << 62
+
+// closed is added to the cursor when a later snapshot has taken over: it ends
+// the picks from this one at a number that is known.
+const closed = 1 << 63
+
+// segment number n holds whose turn the picks n*length.. are; if it is kept,
+// then those of all later numbers too.
 type segment struct {
 	number uint64
-	ready  atomic.Uint64 // how many are worked out
-	loops  atomic.Bool   // all later segments equal this one
+	kept   bool
+	base   atomic.Uint64 // the pick that a pass over it, if kept, began with; or never
 	turns  []uint16      // slots of members
+	ready  atomic.Uint64 // how many are worked out
 	begin  []int64       // nginx's values before its first pick
 	before *segment      // the preceding one, for picks that come late
 }
@@ -55,23 +71,22 @@ func newRoundRobin(members []*member, weights []int64) *roundRobin {
 	if len(members) == 0 {
 		return rr
 	}
-	total, divisor := int64(0), int64(0)
+	common := int64(0)
 	cur := make([]int64, len(members))
 	for i, w := range weights {
-		total += w
-		divisor = gcd(divisor, w)
+		rr.total += w
+		common = gcd(common, w)
 		cur[i] = members[i].cur
 	}
-	period := uint64(total / divisor)
-	rr.length = partLength
+	period := uint64(rr.total / common)
+	length := uint64(partLength)
 	if period <= maxPeriod {
-		rr.length = period * ((minLength + period - 1) / period)
+		length = period * ((minLength + period - 1) / period)
 	}
-	rr.inverse = ^uint64(0) / rr.length
-	g := rr.newSegment(0, cur)
+	rr.setLength(length)
 	rr.gen = newTournament(weights, cur)
-	rr.segment.Store(g)
-	rr.workOut(g, min(prepared, rr.length))
+	rr.segment.Store(rr.newSegment(0, cur))
+	rr.workOut(rr.segment.Load(), min(prepared, rr.length))
 	return rr
 }
 
@@ -83,18 +98,18 @@ func gcd(a, b int64) int64 {
 }
 
 func (rr *roundRobin) newSegment(number uint64, cur []int64) *segment {
-	return &segment{
-		number: number,
-		begin:  append([]int64(nil), cur...),
-		turns:  make([]uint16, rr.length),
-	}
+	g := &segment{number: number, begin: slices.Clone(cur), turns: make([]uint16, rr.length)}
+	g.base.Store(never)
+	return g
 }
 
-// split returns the segment number and the place in it of pick number t,
+func (rr *roundRobin) setLength(n uint64) { rr.length, rr.inverse = n, ^uint64(0)/n }
+
+// split returns the segment number and the place in it of pick number n,
 // without a division.
-func (rr *roundRobin) split(t uint64) (number, place uint64) {
-	number, _ = bits.Mul64(t, rr.inverse)
-	place = t - number*rr.length
+func (rr *roundRobin) split(n uint64) (number, place uint64) {
+	number, _ = bits.Mul64(n, rr.inverse)
+	place = n - number*rr.length
 	if place >= rr.length {
 		number, place = number+1, place-rr.length
 	}
@@ -103,20 +118,39 @@ func (rr *roundRobin) split(t uint64) (number, place uint64) {
 
 // holds reports whether g tells the picks of segment number.
 func (g *segment) holds(number uint64) bool {
-	return number == g.number || number > g.number && g.loops.Load()
+	return number == g.number || number > g.number && g.kept
 }
 
 func (rr *roundRobin) pick(t *table, _ string) (*member, *counter) {
-	// All that does not depend on the cursor is loaded before it: an atomic
-	// addition keeps the processor from looking ahead.
 	g := rr.segment.Load()
-	turns, loops, ready := g.turns, g.loops.Load(), g.ready.Load()
-	number, place := rr.split(rr.cursor.Add(1) - 1)
-	if place >= ready || number != g.number && (number < g.number || !loops) {
-		g, place = rr.reach(number, place)
-		turns = g.turns
+	base := g.base.Load()
+	n := rr.cursor.Add(1) - 1
+	if place := n - base; place < uint64(len(g.turns)) {
+		return t.at(g.turns[place])
 	}
-	return t.take(turns[place])
+	return rr.pickAt(t, n)
+}
+
+// pickAt is pick number n where more is to be done than to look up the turn: a
+// pass begins anew, no segment is kept yet, or the cursor is closed.
+func (rr *roundRobin) pickAt(t *table, n uint64) (*member, *counter) {
+	if n >= closed {
+		return nil, nil
+	}
+	number, place := rr.split(n)
+	g := rr.segment.Load()
+	if !g.holds(number) || place >= g.ready.Load() {
+		if g, place = rr.reach(number, place); g == nil {
+			return nil, nil
+		}
+	}
+	if !g.kept {
+		return t.take(g.turns[place])
+	}
+	if base := g.base.Load(); base == never || base < n-place {
+		g.base.CompareAndSwap(base, n-place)
+	}
+	return t.at(g.turns[place])
 }
 
 func (rr *roundRobin) peek(t *table, _ string) *member {
@@ -124,7 +158,8 @@ func (rr *roundRobin) peek(t *table, _ string) *member {
 	return t.members[g.turns[place]]
 }
 
-// reach works out the schedule up to a place and returns its segment.
+// reach works out the schedule up to a place and returns its segment; nil if
+// the cursor was closed.
 func (rr *roundRobin) reach(number, place uint64) (*segment, uint64) {
 	rr.mu.Lock()
 	defer rr.mu.Unlock()
@@ -136,28 +171,28 @@ func (rr *roundRobin) reach(number, place uint64) (*segment, uint64) {
 		}
 		// This pick slept while two whole segments went by. It takes a new
 		// number; its turn is left out.
-		number, place = rr.split(rr.cursor.Add(1) - 1)
+		n := rr.cursor.Add(1) - 1
+		if n >= closed {
+			return nil, 0
+		}
+		number, place = rr.split(n)
 	}
 }
 
 // seek returns the segment for a number, nil when it is gone.
 func (rr *roundRobin) seek(number uint64) *segment {
 	g := rr.segment.Load()
-	for !g.holds(number) && number > g.number {
+	for number > g.number && !g.kept {
 		rr.workOut(g, rr.length)
-		if g.loops.Load() {
-			return g
+		if rr.gen != nil {
+			next := rr.newSegment(g.number+1, rr.gen.offset)
+			g.before, next.before = nil, g
+			rr.segment.Store(next)
 		}
-		next := rr.newSegment(g.number+1, rr.gen.offset)
-		g.before, next.before = nil, g
-		g = next
-		rr.segment.Store(g)
+		g = rr.segment.Load()
 	}
-	if number < g.number {
+	for g != nil && !g.holds(number) {
 		g = g.before
-		if g == nil || g.number != number {
-			return nil
-		}
 	}
 	return g
 }
@@ -172,20 +207,55 @@ func (rr *roundRobin) workOut(g *segment, upTo uint64) {
 	for ; ready < upTo; ready++ {
 		g.turns[ready] = rr.members[rr.gen.next()].slot
 	}
-	if ready == rr.length && equal(rr.gen.values(), g.begin) {
-		g.loops.Store(true)
-		rr.gen = nil
-	}
 	g.ready.Store(ready)
+	if ready == rr.length && slices.Equal(rr.gen.values(), g.begin) {
+		rr.gen = nil
+		kept := &segment{number: g.number + 1, kept: true, turns: g.turns, begin: g.begin, before: g}
+		if rr.cursor.Load() == 0 { // being made: no pick was counted
+			kept.number = 0
+		}
+		kept.base.Store(never)
+		kept.ready.Store(ready)
+		rr.segment.Store(kept)
+	}
 }
 
-func equal(a, b []int64) bool {
-	for i, v := range a {
-		if v != b[i] {
-			return false
-		}
+// turns counts by slot the turns that members have in g before a place. What is
+// worked out does not change any more, so it needs no lock.
+func (rr *roundRobin) turns(g *segment, place uint64) []int64 {
+	slots := uint16(0)
+	for _, m := range rr.members {
+		slots = max(slots, m.slot)
 	}
-	return true
+	turns := make([]int64, int(slots)+1)
+	for _, slot := range g.turns[:place] {
+		turns[slot]++
+	}
+	return turns
+}
+
+// uncounted returns by slot the picks before number n that were not counted in
+// flight; nil if all were.
+func (rr *roundRobin) uncounted(n uint64) []int64 {
+	if len(rr.members) == 0 {
+		return nil
+	}
+	number, place := rr.split(n)
+	g := rr.segment.Load()
+	if !g.kept || number < g.number {
+		return nil
+	}
+	turns := rr.turns(g, place)
+	for i, m := range rr.members {
+		// In whole periods every member has its share exactly.
+		turns[m.slot] += rr.weights[i] * int64(rr.length) / rr.total * int64(number-g.number)
+	}
+	return turns
+}
+
+// close ends the picks and returns by slot those not counted in flight.
+func (rr *roundRobin) close() []int64 {
+	return rr.uncounted(rr.cursor.Or(closed))
 }
 
 // save computes nginx's values as of the picks handed out so far: what the
@@ -203,20 +273,8 @@ func (rr *roundRobin) save() {
 	}
 	rr.workOut(g, place)
 	rr.mu.Unlock()
-	// What is worked out does not change any more, so picks need not wait.
-	slots := uint16(0)
-	for _, m := range rr.members {
-		slots = max(slots, m.slot)
-	}
-	turns := make([]int64, int(slots)+1) // by slot
-	for _, slot := range g.turns[:place] {
-		turns[slot]++
-	}
-	total := int64(0)
-	for _, w := range rr.weights {
-		total += w
-	}
+	turns := rr.turns(g, place)
 	for i, m := range rr.members {
-		m.cur = g.begin[i] + rr.weights[i]*int64(place) - total*turns[m.slot]
+		m.cur = g.begin[i] + rr.weights[i]*int64(place) - rr.total*turns[m.slot]
 	}
 }

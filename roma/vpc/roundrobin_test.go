@@ -119,7 +119,7 @@ func TestRoundRobinPicksOfManyGoroutinesAreTheSequence(t *testing.T) {
 func TestRoundRobinScheduleRepeats(t *testing.T) {
 	rr := func(ch *Channel) *roundRobin { return ch.snap.Load().picker.(*roundRobin) }
 	ch := mustNew(t, Config{}, letters(5, 1, 1)...)
-	if !rr(ch).segment.Load().loops.Load() {
+	if !rr(ch).segment.Load().kept {
 		t.Error("a schedule that fits one segment is not kept")
 	}
 	picks(ch, 100)
@@ -127,8 +127,80 @@ func TestRoundRobinScheduleRepeats(t *testing.T) {
 	for range 10 {
 		picks(ch, minLength)
 	}
-	if g := rr(ch).segment.Load(); !g.loops.Load() {
+	if g := rr(ch).segment.Load(); !g.kept {
 		t.Errorf("after a change and %d picks the schedule is worked out anew (segment %d)", 10*minLength, g.number)
+	}
+}
+
+func TestRoundRobinEndsWithItsSnapshot(t *testing.T) {
+	for _, weights := range [][]int{{5, 1, 1}, {97, 89, 83}, {9999, 9998, 9997}} { // kept at once, later, never
+		for _, picked := range []int{0, 1, 300, 3 * partLength} {
+			ch := mustNew(t, Config{}, letters(weights...)...)
+			rr, tab := ch.snap.Load().picker.(*roundRobin), &ch.snap.Load().table
+			picks(ch, picked)
+			must(t, ch.Drain(t0, "c"))
+			before := ch.MemberStatuses()
+			for range 3 {
+				if m, _ := rr.pick(tab, ""); m != nil {
+					t.Errorf("weights %v: pick of %s after %d and the end", weights, m.id, picked)
+				}
+			}
+			total := int64(0)
+			for i, m := range ch.MemberStatuses() {
+				if total += m.InFlight; m != before[i] {
+					t.Errorf("weights %v: %v changed to %v by a refused pick", weights, before[i], m)
+				}
+			}
+			if total != int64(picked) {
+				t.Errorf("weights %v: %d in flight after %d picks and a change", weights, total, picked)
+			}
+		}
+	}
+}
+
+// The picks of a kept schedule are not counted; in flight they are all the same,
+// at every point of a pass and over many.
+func TestRoundRobinInFlightIsExact(t *testing.T) {
+	rng := newRand(t)
+	for _, max := range []int{1, 5, 60, MaxWeight} {
+		ch, twin := mustNew(t, Config{}), map[string]int64{}
+		var held []*Lease
+		for step := range 60 {
+			switch rng.IntN(6) {
+			case 0:
+				must(t, ch.Add(t0, Member{Host: "h", Port: 1 + step, Weight: 1 + rng.IntN(max)}))
+			case 1:
+				for m := range ch.Members() {
+					must(t, ch.SetWeight(t0, m.ID, 1+rng.IntN(max)))
+					break
+				}
+			}
+			for range rng.IntN(2 * minLength) {
+				lease := ch.Pick(t0, "")
+				if !lease.OK() {
+					continue
+				}
+				if twin[lease.MemberID()]++; rng.IntN(3) > 0 {
+					twin[lease.MemberID()]--
+					lease.Release(t0, true)
+				} else {
+					held = append(held, &lease)
+				}
+			}
+			for len(held) > 50 {
+				twin[held[0].MemberID()]--
+				held[0].Release(t0, true)
+				held = held[1:]
+			}
+			for _, m := range ch.MemberStatuses() {
+				if m.InFlight != twin[m.ID] {
+					t.Fatalf("weights to %d, step %d: %s has %d in flight, want %d", max, step, m.ID, m.InFlight, twin[m.ID])
+				}
+				if one, _ := ch.MemberStatus(m.ID); one != m {
+					t.Fatalf("%+v alone, %+v among all", one, m)
+				}
+			}
+		}
 	}
 }
 
@@ -160,7 +232,8 @@ func TestTournamentEqualsNginx(t *testing.T) {
 func TestSplit(t *testing.T) {
 	rng := newRand(t)
 	for _, length := range []uint64{1024, 1025, 1029, 32768, 505_003, 1 << 20} {
-		rr := &roundRobin{length: length, inverse: ^uint64(0) / length}
+		rr := &roundRobin{}
+		rr.setLength(length)
 		check := func(x uint64) {
 			if n, place := rr.split(x); n != x/length || place != x%length {
 				t.Errorf("split(%d) by %d = %d, %d", x, length, n, place)
