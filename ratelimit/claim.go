@@ -59,7 +59,10 @@ func (r *Rule) hashKey(key string, within uint64) uint64 {
 	if key != "" {
 		h = mix(h, maphash.String(hashSeed, key))
 	}
-	return max(mix(h, within), 1)
+	if within != 0 {
+		h = mix(within, h) // the other way round: "" within "a" is not "a"
+	}
+	return max(h, 1)
 }
 
 // hashAddr is the hash of an unmapped address's prefix.
@@ -91,6 +94,8 @@ func (r *Rule) hashAddr(a netip.Addr, within uint64) uint64 {
 		h = mix(r.seed, binary.BigEndian.Uint64(b[:8])&hi)
 		h = mix(h, binary.BigEndian.Uint64(b[8:])&lo)
 	}
+	// Mixed once more even within nothing: addresses come in sequence, and one
+	// multiplication alone would leave them in few shards now and then.
 	return max(mix(h, within), 1)
 }
 

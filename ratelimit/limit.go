@@ -88,6 +88,7 @@ type Rule struct {
 	scope   Scope
 	special bool
 	seed    uint64 // of the hash of its counters' keys
+	plain   bool   // Fixed, Enforced, and refused calls do not count
 
 	// In microseconds. slice is the part of a period that a Sliding limit
 	// forgets at a time.
@@ -128,6 +129,7 @@ func compile(l Limit, scope Scope, special bool) (*Rule, error) {
 	if l.Kind == Fixed && !l.Anchor.IsZero() {
 		r.phase = floorMod(l.Anchor.UnixMicro(), r.period)
 	}
+	r.plain = l.Kind == Fixed && l.State == gatehouse.Enforced && !l.CountRefused
 	r.slice = (r.period + storage.Slices - 1) / storage.Slices
 	// What starts a count anew is part of its key: the old count is left to run
 	// out under the old one.

@@ -73,12 +73,12 @@ func (l *Limiter) Take(now time.Time, claims ...Claim) (d Decision) {
 	return d
 }
 
-// takeOne is run for the commonest Take: one claim of an enforced Fixed limit
-// from a counter that is there. It reports false, and has done nothing, when
-// the Take is any other.
+// takeOne is run for the commonest Take: one claim of a plain rule from a
+// counter that is there. It reports false, and has done nothing, when the Take
+// is any other.
 func (l *Limiter) takeOne(seen int64, c *Claim, d *Decision) bool {
 	r := c.rule
-	if r == nil || r.limit.Kind != Fixed || r.limit.State != gatehouse.Enforced || r.limit.CountRefused || c.cost <= 0 {
+	if r == nil || !r.plain || c.cost <= 0 {
 		return false
 	}
 	t := &l.table

@@ -486,8 +486,9 @@ func TestSharedByTheClockOfTheStore(t *testing.T) {
 	}
 }
 
+// Nor do their hashes, by which a Limiter knows them.
 func TestSharedKeysNeverMeet(t *testing.T) {
-	seen := map[string]Claim{}
+	seen, hashes := map[string]Claim{}, map[uint64]string{}
 	for _, id := range []string{"l", "l|1:a", strings.Repeat("l", 2000)} {
 		rs := rules(t, Policy{ID: id, Period: time.Hour, API: 1, User: 1, App: 1, Address: 1})
 		for _, who := range []Call{
@@ -495,8 +496,12 @@ func TestSharedKeysNeverMeet(t *testing.T) {
 			{API: "x", User: "a|1:b", App: "192.0.2.1/32", Addr: netip.MustParseAddr("2001:db8::1")},
 			{API: "x|1:a", User: "a", App: "a", Addr: netip.MustParseAddr("192.0.2.2")},
 		} {
-			for _, c := range rs.Claims(nil, who) {
+			for _, c := range append(rs.Claims(nil, who), rs.Rule(API, "").For(who.API)) {
 				key := c.counter("p|").Key
+				if other, ok := hashes[c.hash]; ok && other != key {
+					t.Errorf("%q and %q have one hash", key, other)
+				}
+				hashes[c.hash] = key
 				if len(key) > storage.MaxKey || !strings.HasPrefix(key, "p|") {
 					t.Errorf("key %q", key)
 				}
@@ -507,8 +512,8 @@ func TestSharedKeysNeverMeet(t *testing.T) {
 			}
 		}
 	}
-	if len(seen) != 3*(2+3+3+3) {
-		t.Errorf("%d keys, want %d", len(seen), 3*(2+3+3+3))
+	if len(seen) != 3*(2+2+3+3+3) {
+		t.Errorf("%d keys, want %d", len(seen), 3*(2+2+3+3+3))
 	}
 }
 
