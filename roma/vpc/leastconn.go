@@ -145,29 +145,31 @@ func (c *class) show(f *front) {
 // of taking that sum from the winner.
 func (lc *leastConnections) choose(step int64) (winner int, total int64) {
 	fronts := lc.fronts
-	active, weight := fronts[0].active, fronts[0].weight
+	active, weight, unique := fronts[0].active, fronts[0].weight, true
 	for k := 1; k < len(fronts); k++ {
-		if f := &fronts[k]; f.active*weight < active*f.weight {
-			active, weight = f.active, f.weight
+		f := &fronts[k]
+		switch here, best := f.active*weight, active*f.weight; {
+		case here < best:
+			winner, active, weight, unique = k, f.active, f.weight, true
+		case here == best:
+			unique = false
 		}
 	}
-	best, index, tied := int64(math.MinInt64), int64(0), int64(0)
+	if unique && fronts[winner].members == 1 { // nginx makes no step
+		return winner, 0
+	}
+	best, index := int64(math.MinInt64), int64(0)
 	for k := range fronts {
 		f := &fronts[k]
 		if f.active*weight != active*f.weight {
 			continue
 		}
-		tied += f.members
 		total += f.weight * f.members
 		value := f.value + f.offset + f.weight
 		f.offset += f.weight * step
 		if value > best || value == best && f.index < index {
 			winner, best, index = k, value, f.index
 		}
-	}
-	if tied == 1 { // nginx makes no step
-		fronts[winner].offset -= fronts[winner].weight * step
-		return winner, 0
 	}
 	return winner, total
 }

@@ -18,11 +18,25 @@ type maglev struct {
 	table []uint16 // slots of members
 }
 
-// maglevSizes are primes. A table has 21 entries a member or more, so the
-// largest share is 22/21 of the mean at most. The steps are wide because
-// another size is another table: when a channel grows past 3,120 or 10,000
-// members, or shrinks back, most keys move, once.
-var maglevSizes = [...]int{65_537, 210_011, 688_133}
+// maglevSizes are the sizes of tables: a prime number of words, of so many
+// entries each. A table has 21 entries a member or more, so the largest share is
+// 22/21 of the mean at most. The steps are wide because another size is another
+// table: when a channel grows past 3,120 or 10,054 members, or shrinks back, most
+// keys move, once.
+var maglevSizes = [...]struct{ words, width uint32 }{{65_537, 1}, {3299, 64}, {10_753, 64}}
+
+// claimant is a member while the table is made. It goes through the words in an
+// order of its own and takes one free entry of each: the next from its turn on,
+// round the word. In small tables a word is an entry, as in the paper, and nearly
+// every claim towards the end meets one taken after the other. Large tables have
+// words of 64 entries, so that one with a free entry is at hand almost to the
+// last; few members would meet in them too often, and move more keys than need be.
+type claimant struct {
+	next, skip     uint32 // words
+	weight, credit int32
+	slot           uint16
+	turn           uint8
+}
 
 // newMaglev makes the table for the eligible members of a channel of so many
 // altogether: one that goes down must not change the size.
@@ -33,18 +47,12 @@ func newMaglev(members []*member, weights []int64, channel int) *maglev {
 	}
 	size := maglevSizes[len(maglevSizes)-1]
 	for _, s := range maglevSizes {
-		if s >= 21*channel {
+		if int(s.words*s.width) >= 21*channel {
 			size = s
 			break
 		}
 	}
-	mg.table = make([]uint16, size)
-
-	type claimant struct {
-		next, skip     uint32
-		weight, credit int32
-		slot           uint16
-	}
+	words, width := size.words, size.width
 	hashes := make([]uint64, len(members))
 	byHash := make([]uint64, len(members)) // with the index in the low bits
 	heaviest := int32(0)
@@ -57,22 +65,20 @@ func newMaglev(members []*member, weights []int64, channel int) *maglev {
 	order := make([]claimant, len(members))
 	for k, packed := range byHash {
 		i := packed & math.MaxUint16
-		start, _ := bits.Mul64(hashes[i], uint64(size))
-		skip, _ := bits.Mul64(fmix64(hashes[i]+fnvOffset), uint64(size-1))
-		order[k] = claimant{next: uint32(start), skip: uint32(skip) + 1, slot: members[i].slot, weight: int32(weights[i])}
+		h := fmix64(hashes[i] + fnvOffset)
+		start, _ := bits.Mul64(hashes[i], uint64(words))
+		skip, _ := bits.Mul64(h, uint64(words-1))
+		order[k] = claimant{
+			next: uint32(start), skip: uint32(skip) + 1, turn: uint8(h % uint64(width)),
+			slot: members[i].slot, weight: int32(weights[i]),
+		}
 	}
-	// The last entries take most of the time, as nearly every claim meets one
-	// that is taken. In large tables the last hundredth is dealt out from a
-	// list, at the price of that hundredth moving with every change.
-	rest := 0
-	if size > maglevSizes[0] {
-		rest = size / 100
+	mg.table = make([]uint16, words*width)
+	free := make([]uint64, words)
+	for w := range free {
+		free[w] = math.MaxUint64 >> (64 - width)
 	}
-	var (
-		taken = make([]uint64, (size+63)/64)
-		free  []uint32
-	)
-	for left := size; ; {
+	for left := len(mg.table); ; {
 		for i := range order {
 			c := &order[i]
 			// The heaviest claims an entry each round, the others as often as
@@ -82,34 +88,25 @@ func newMaglev(members []*member, weights []int64, channel int) *maglev {
 			}
 			c.credit -= heaviest
 			at := c.next
-			if free == nil {
-				for taken[at/64]>>(at%64)&1 != 0 {
-					// at + skip modulo size, without a branch: of the two
-					// candidates the one out of range is the larger.
-					at = min(at+c.skip, at+c.skip-uint32(size))
-				}
-				taken[at/64] |= 1 << (at % 64)
-				c.next = at
-			} else {
-				k := at % uint32(len(free))
-				at = free[k]
-				free[k] = free[len(free)-1]
-				free = free[:len(free)-1]
+			for free[at] == 0 {
+				at = c.after(at, words)
 			}
-			mg.table[at] = c.slot
+			turn := int(c.turn)
+			entry := (bits.TrailingZeros64(bits.RotateLeft64(free[at], -turn)) + turn) % 64
+			free[at] &^= 1 << entry
+			mg.table[at*width+uint32(entry)] = c.slot
+			c.next = c.after(at, words)
 			if left--; left == 0 {
 				return mg
 			}
-			if left == rest {
-				free = make([]uint32, 0, rest)
-				for at := range uint32(size) {
-					if taken[at/64]>>(at%64)&1 == 0 {
-						free = append(free, at)
-					}
-				}
-			}
 		}
 	}
+}
+
+// after is the word that c goes on to: at + skip modulo words, without a branch.
+// Of the two candidates the one out of range is the larger.
+func (c *claimant) after(at, words uint32) uint32 {
+	return min(at+c.skip, at+c.skip-words)
 }
 
 func (mg *maglev) pick(t *table, key string) (*member, *counter) {
