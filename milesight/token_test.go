@@ -230,3 +230,43 @@ func TestNothingShowsSecrets(t *testing.T) {
 		}
 	}
 }
+
+// slow is a hasher during whose work other things happen.
+type slow struct {
+	milesight.PBKDF2
+	meanwhile func()
+}
+
+func (s *slow) Verify(hash, password string) bool {
+	right := s.PBKDF2.Verify(hash, password)
+	if s.meanwhile != nil {
+		s.meanwhile()
+	}
+	return right
+}
+
+// What ends a user's tokens also ends a log-in that is under way.
+func TestALogInUnderWay(t *testing.T) {
+	w := newWorld(t)
+	hasher := &slow{PBKDF2: milesight.PBKDF2{Iterations: 1}}
+	sys, err := milesight.New(w.store, milesight.Config{Clock: w.clock.now, Hasher: hasher})
+	w.ok(err)
+	defer sys.Close()
+	tenant := w.in(sys)
+	for name, meanwhile := range map[string]func() error{
+		"a new password": func() error { return w.host.ResetPassword(w.ctx, w.ann, password) },
+		"disabled":       func() error { return w.host.SetStatus(w.ctx, w.ann, milesight.Disabled) },
+		"deleted":        func() error { return w.host.DeleteUsers(w.ctx, w.bob) },
+	} {
+		w.ok(w.host.SetStatus(w.ctx, w.ann, milesight.Enabled))
+		user := "ann@x"
+		if name == "deleted" {
+			user = "bob@x"
+		}
+		hasher.meanwhile = func() { w.ok(meanwhile()) }
+		_, err := tenant.Token(w.ctx, request(user, password))
+		t.Log(name)
+		w.fails(err, milesight.ErrUnauthenticated)
+	}
+	w.equal("sessions", w.sys.CountSessions(), 0)
+}
