@@ -60,6 +60,7 @@ func declarePublications(c *core.Core, s *System) publications {
 	})
 	// A draft can move to another group while its API is online in the first.
 	core.Holds(x, "group", s.groupRows, "APIG.3415", func(p *publicationRow) table.Key { return p.Scope.OptionalKey(p.Group) })
+	core.HoldsMany(x, "channel", s.channels, "APIG.3414", func(p *publicationRow) []table.Key { return p.Scope.Keys(p.Channels) })
 	return publications{
 		pubs:         x,
 		pubOf:        x.Unique("slot", "APIG.3309", func(p *publicationRow) table.Key { return p.Scope.Key(p.API, p.Env) }),
@@ -145,21 +146,6 @@ func (s *System) join(st *mirror.State, p *publicationRow, f publishedFilter) (p
 	}
 	row.group, found = s.groupRows.Mirror.Get(st, p.Scope.Key(row.api.GroupID))
 	return row, found
-}
-
-// published yields what is online and passes the filter, newest first.
-func (s *System) published(st *mirror.State, scope core.Scope, f publishedFilter) iter.Seq[published] {
-	return func(yield func(published) bool) {
-		rows := s.pubsByTime.In(st, scope.Key())
-		if f.APIID != "" {
-			rows = s.pubsByAPI.Prefix(st, scope.Key(), table.Str(f.APIID))
-		}
-		for p := range rows.All() {
-			if row, ok := s.join(st, p, f); ok && !yield(row) {
-				return
-			}
-		}
-	}
 }
 
 // page cuts the part that the window shows out of a walk and counts it whole.
