@@ -219,7 +219,7 @@ func (lc *leastConnections) move(k int, i int, active int32, add int64) {
 		left.offset = 0
 	}
 	c.heap[i] = newNode(active, value-c.enter(active).offset, n.index(), n.slot())
-	if i == 0 || !lc.up(c, i) {
+	if len(c.heap) > 1 && (i == 0 || !lc.up(c, i)) {
 		lc.down(c, i)
 	}
 	c.show(f)
