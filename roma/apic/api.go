@@ -66,6 +66,7 @@ func declareAPIs(c *core.Core, s *System) apis {
 	x := core.Declare(c, "api", "APIG.3002", func(a *apiRow) table.Key { return a.Scope.Key(a.ID) })
 	x.Unique("name", "APIG.3202", func(a *apiRow) table.Key { return a.Scope.Key(a.GroupID, a.Name) })
 	x.Unique("path", "APIG.3301", func(a *apiRow) table.Key { return a.Scope.Key(a.GroupID, a.pathSlot()) })
+	core.HoldsMany(x, "channel", s.channels, "APIG.3414", func(a *apiRow) []table.Key { return a.Scope.Keys(a.channels()) })
 	core.Holds(x, "app", c.Apps, "ROMA.00014014", func(a *apiRow) table.Key { return a.Scope.OptionalKey(a.AppID) })
 	return apis{
 		drafts:      x,

@@ -60,6 +60,7 @@ func declarePublications(c *core.Core, s *System) publications {
 	})
 	// A draft can move to another group while its API is online in the first.
 	core.Holds(x, "group", s.groupRows, "APIG.3415", func(p *publicationRow) table.Key { return p.Scope.OptionalKey(p.Group) })
+	core.HoldsMany(x, "channel", s.channels, "APIG.3414", func(p *publicationRow) []table.Key { return p.Scope.Keys(p.Channels) })
 	return publications{
 		pubs:         x,
 		pubOf:        x.Unique("slot", "APIG.3309", func(p *publicationRow) table.Key { return p.Scope.Key(p.API, p.Env) }),

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -50,7 +51,14 @@ func wholeAPI(f *fixture, name string) map[string]any {
 }
 
 // channel is the id of a VPC channel.
-func (f *fixture) channel() string { return "c1" }
+func (f *fixture) channel() string {
+	f.Helper()
+	return must(f.gw.CreateChannel(f.ctx, apic.ChannelSpec{
+		Name: fmt.Sprintf("channel_%d", f.clock().UnixNano()), Type: apic.BalancedChannel, Port: 80, Strategy: 1, MemberType: apic.IPMembers,
+		Members: []apic.MemberSpec{{Host: "10.0.0.1"}},
+		Health:  &apic.HealthCheck{Protocol: "TCP", Normal: 2, Abnormal: 3, Interval: 10},
+	}))(f).ID
+}
 
 // posted makes the API of wholeAPI, and puts it online in RELEASE.
 func (f *fixture) posted(name string) (id string, pub apic.Publication) {

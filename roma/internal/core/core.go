@@ -105,6 +105,15 @@ func (s Scope) Key(parts ...string) table.Key {
 	return key
 }
 
+// Keys are the keys of the rows with the ids.
+func (s Scope) Keys(ids []string) []table.Key {
+	keys := make([]table.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = s.Key(id)
+	}
+	return keys
+}
+
 // OptionalKey is the key of the row with the id, and no key without an id.
 func (s Scope) OptionalKey(id string) table.Key {
 	if id == "" {

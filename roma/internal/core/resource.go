@@ -48,6 +48,12 @@ func Holds[T, P any](x *Resource[T], name string, parent *Resource[P], inUse fau
 	return x.Table.Index(name, key).References(parent.Table, table.Restrict)
 }
 
+// HoldsMany is [Holds] for rows that hold several rows of parent.
+func HoldsMany[T, P any](x *Resource[T], name string, parent *Resource[P], inUse fault.Code, keys func(*T) []table.Key) *table.Index[T] {
+	x.codes.held[parent.Table.Name()+"/"+x.Table.Name()+"/"+name] = inUse
+	return x.Table.Multi(name, keys).References(parent.Table, table.Restrict)
+}
+
 // Order declares an order for lists. Its key is without the scope.
 func (x *Resource[T]) Order(key func(*T) table.Key) *mirror.Order[T] { return x.Mirror.Order(key) }
 
