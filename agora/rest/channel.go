@@ -94,8 +94,8 @@ func hostList(ctx context.Context, in channelPath) (found, error) {
 
 func channelList(ctx context.Context, in struct {
 	AppID    agora.AppID `path:"appid"`
-	PageNo   int         `query:"page_no" default:"0"`
-	PageSize int         `query:"page_size" default:"100"`
+	PageNo   int         `query:"page_no" json:"page_no" default:"0"`
+	PageSize int         `query:"page_size" json:"page_size" default:"100"`
 }) (found, error) {
 	page, err := account(ctx).Channels(in.AppID, in.PageNo, in.PageSize)
 	type channel struct {

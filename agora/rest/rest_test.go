@@ -357,6 +357,7 @@ func TestChannelQueries(t *testing.T) {
 	d.want("GET", "/channel/"+app+"/?page_no=0&page_size=1", "", 200, `{"success":true,"data":{"channels":[{"channel_name":"live show","user_count":2}],"total_size":2}}`)
 	d.want("GET", "/channel/"+app+"?page_no=1&page_size=1", "", 200, `{"success":true,"data":{"channels":[{"channel_name":"talk","user_count":1}],"total_size":2}}`)
 	d.want("GET", "/channel/"+app+"?page_no=9&page_size=501", "", 200, `{"success":true,"data":{"channels":[],"total_size":2}}`)
+	d.want("GET", "/channel/"+app, `{"page_no":1,"page_size":"1"}`, 200, `{"success":true,"data":{"channels":[{"channel_name":"talk","user_count":1}],"total_size":2}}`)
 	for _, path := range []string{
 		property + "/seven/talk", property + "/0/talk", "/channel/" + app + "?page_no=-1",
 		"/channel/" + app + "?page_size=0", "/channel/" + app + "?page_size=ten", "/channel/appid/", "/channel/user/",
@@ -384,6 +385,10 @@ func TestUsageInWholeDays(t *testing.T) {
 		d.want("GET", "/usage/?from_date=2018-01-01&to_date=2018-01-31"+query, "", 200, row)
 	}
 	d.want("GET", "/usage/?from_date=2018-01-09&to_date=2018-01-09&projects=zz", "", 200, `{"usages":[]}`)
+	// The same parameters as a body.
+	for _, list := range []string{"", `,"projects":""`, `,"projects":"` + id + `"`, `,"projects":"` + id + `,zz,` + id + `"`} {
+		d.want("GET", "/usage/", `{"from_date":"2018-01-01","to_date":"2018-01-31"`+list+`}`, 200, row)
+	}
 }
 
 func TestWhatIsNotJSONIsRefused(t *testing.T) {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"strings"
 
 	"github.com/gatehouse-go/gatehouse/agora"
 	"github.com/gatehouse-go/gatehouse/internal/surface"
@@ -29,10 +30,25 @@ type usages struct {
 	Usages []projectMinutes `json:"usages"`
 }
 
+// projectIDs is a list in one text, "id1,id2", in the query as in a body.
+type projectIDs []agora.ProjectID
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (l *projectIDs) UnmarshalText(text []byte) error {
+	*l = nil
+	if len(text) == 0 {
+		return nil // as good as absent
+	}
+	for id := range strings.SplitSeq(string(text), ",") {
+		*l = append(*l, agora.ProjectID(id))
+	}
+	return nil
+}
+
 func usage(ctx context.Context, in struct {
-	From     string            `query:"from_date" json:"from_date" bind:"required"`
-	To       string            `query:"to_date" json:"to_date" bind:"required"`
-	Projects []agora.ProjectID `query:"projects" json:"projects" bind:"comma"`
+	From     string     `query:"from_date" json:"from_date" bind:"required"`
+	To       string     `query:"to_date" json:"to_date" bind:"required"`
+	Projects projectIDs `query:"projects" json:"projects"`
 }) (usages, error) {
 	q := agora.UsageQuery{Projects: in.Projects}
 	var err error
