@@ -291,12 +291,16 @@ func (s *System) rulePut(st *state, row *ruleRow, position storage.Position) {
 	a, b := s.need(st, row.AppID), row.ban()
 	old := a.put(b)
 	a.changed(position)
-	st.ended.add(ending{b.until, a, b.id})
+	if old == nil || old.until != b.until { // a change of state keeps the end
+		st.ended.add(ending{b.until, a, b.id})
+		if old != nil {
+			st.ended.forget()
+		}
+	}
 
 	e := s.ruleEvent(a, b, RuleCreated)
 	e.Until, e.Op = utc(b.until), b.op
 	if old != nil {
-		st.ended.forget()
 		e.Kind = RuleUpdated
 	}
 	s.events.add(e)

@@ -293,6 +293,19 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+func TestARuleWhoseStateChangedIsSweptOnce(t *testing.T) {
+	w := newWorld(t)
+	r := w.rule(sel{UID: 1}, agora.Minutes(5))
+	for _, state := range []gatehouse.State{gatehouse.Shadow, gatehouse.Off, gatehouse.Enforced} {
+		_, err := w.account.SetRuleState(w.ctx, w.a, r.ID, state)
+		w.ok(err)
+	}
+	w.clock.advance(10 * time.Minute)
+	if n, err := w.sys.Sweep(w.ctx); err != nil || n != 1 {
+		t.Errorf("Sweep() = %d, %v, want 1", n, err)
+	}
+}
+
 func TestARuleGivenANewEndIsNotSwept(t *testing.T) {
 	w := newWorld(t)
 	r := w.rule(sel{UID: 1}, agora.Minutes(5))
