@@ -12,10 +12,22 @@ type clock struct {
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// advance turns the clock forward and returns the new time.
-func (c *clock) advance(d time.Duration) time.Time {
-	c.ahead.Add(int64(d))
-	return c.now()
+// maxAhead is how far the clock can be turned in all: far enough for any test,
+// and near enough that no sum of durations overflows.
+const maxAhead = 200 * 365 * 24 * time.Hour
+
+// advance turns the clock forward by d, which is not negative, and returns the
+// new time. Beyond maxAhead it is not turned, and the report is false.
+func (c *clock) advance(d time.Duration) (time.Time, bool) {
+	for {
+		ahead := c.ahead.Load()
+		if time.Duration(ahead) > maxAhead-d {
+			return c.now(), false
+		}
+		if c.ahead.CompareAndSwap(ahead, ahead+int64(d)) {
+			return c.now(), true
+		}
+	}
 }
 
 func (c *clock) reset() { c.ahead.Store(0) }

@@ -75,7 +75,8 @@ func (e *Emulator) readClock(context.Context, surface.None) (instant, error) {
 type clockError struct{ seconds float64 }
 
 func (e *clockError) Error() string {
-	return fmt.Sprintf("advance_seconds: %v is not between 0 and %v", e.seconds, maxAdvance.Seconds())
+	return fmt.Sprintf("advance_seconds: %v is not between 0 and %v, or turns the clock by more than %v in all",
+		e.seconds, maxAdvance.Seconds(), maxAhead.Seconds())
 }
 
 // maxAdvance is the most the clock is turned by one call: ten years.
@@ -87,7 +88,11 @@ func (e *Emulator) turnClock(_ context.Context, in struct {
 	if !(in.Seconds >= 0 && in.Seconds <= maxAdvance.Seconds()) {
 		return instant{}, &clockError{in.Seconds}
 	}
-	return newInstant(e.clock.advance(time.Duration(in.Seconds * float64(time.Second)))), nil
+	now, ok := e.clock.advance(time.Duration(in.Seconds * float64(time.Second)))
+	if !ok {
+		return instant{}, &clockError{in.Seconds}
+	}
+	return newInstant(now), nil
 }
 
 func (e *Emulator) reset(ctx context.Context, _ surface.None) (surface.None, error) {

@@ -214,8 +214,9 @@ func (e *Emulator) Reset(ctx context.Context) error {
 		e.clock.reset()
 	}
 	// Whatever failed, the systems are opened again: a failed reset is an
-	// answer to its caller and not the end of the emulator.
-	opened, openErr := e.open(ctx)
+	// answer to its caller and not the end of the emulator, not even when it
+	// failed because the caller has gone.
+	opened, openErr := e.open(context.WithoutCancel(ctx))
 	if openErr == nil {
 		e.systems = opened
 	}

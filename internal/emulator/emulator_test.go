@@ -145,6 +145,45 @@ func TestResetIsTheStateAtStart(t *testing.T) {
 	}
 }
 
+func TestClockNeverTurnsBack(t *testing.T) {
+	c := start(t, Defaults())
+	var last time.Time
+	refused := false
+	for range 60 { // of ten years each: more than a time.Duration holds
+		status, _ := c.call("POST", "/_emulator/clock", `{"advance_seconds":316224000}`)
+		refused = refused || status == 400
+		now, err := time.Parse(time.RFC3339, c.want(200, "GET", "/_emulator/clock", "")["now"].(string))
+		if err != nil || now.Before(last) {
+			t.Fatalf("the clock went from %v to %v, %v", last, now, err)
+		}
+		last = now
+	}
+	if !refused {
+		t.Error("the clock could be turned by 600 years")
+	}
+}
+
+// A client that goes away in the middle of a reset leaves an emulator that
+// works.
+func TestResetOfACallerWhoHasGone(t *testing.T) {
+	store := memory.New(memory.Config{})
+	defer store.Close()
+	e, err := New(t.Context(), store, Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Reset(ctx); err == nil {
+		t.Error("Reset = nil, though its context had ended")
+	}
+	server := httptest.NewServer(e.Surfaces())
+	defer server.Close()
+	c := client{t: t, base: server.URL, user: &e.config.Agora}
+	c.project("p")
+}
+
 // Requests that are under way while the emulator is reset are answered, each by
 // the systems of before or of after.
 func TestResetUnderLoad(t *testing.T) {
