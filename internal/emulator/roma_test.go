@@ -26,7 +26,7 @@ func TestROMAStartsWithOneInstanceAndRELEASE(t *testing.T) {
 		if status != 200 || answer["total"] != 1.0 || answer["envs"].([]any)[0].(map[string]any)["name"] != "RELEASE" {
 			t.Errorf("environments: %d %v", status, answer)
 		}
-		for _, list := range []string{"/api-groups", "/apis", "/throttles", "/acls", "/signs", "/tags"} {
+		for _, list := range []string{"/api-groups", "/apis", "/throttles", "/acls", "/signs", "/vpc-channels", "/app-quotas", "/tags"} {
 			if status, answer := c.roma("demo-token", "GET", base+list, ""); status != 200 || answer["total"] != 0.0 {
 				t.Errorf("%s at start: %d %v", list, status, answer)
 			}
