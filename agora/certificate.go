@@ -27,16 +27,6 @@ type TokenClaim struct {
 	Now         time.Time
 }
 
-// dynamicKeys is the [TokenVerifier] of a Config without one.
-type dynamicKeys struct{}
-
-func (dynamicKeys) VerifyToken(c TokenClaim) error {
-	return token.Verify(c.Token, token.Request{
-		AppID: string(c.AppID), Certificate: c.Certificate,
-		Channel: c.CName, UID: uint32(c.UID), Privilege: token.JoinChannel,
-	}, c.Now)
-}
-
 // String leaves the certificate and the token out.
 func (c TokenClaim) String() string {
 	return "app id " + string(c.AppID) + " " + Selectors{CName: c.CName, UID: c.UID}.String()

@@ -66,9 +66,6 @@ func New(store storage.Store, c Config) (*System, error) {
 	if c.Verifier == nil {
 		c.Verifier = DynamicKeys{}
 	}
-	if c.Verifier == nil {
-		c.Verifier = dynamicKeys{}
-	}
 	if c.UsageRange <= 0 {
 		c.UsageRange = defaultUsageRange
 	}

@@ -72,8 +72,6 @@ func (f *fixture) refused(what string, err error, code fault.Code) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestCreateApp(t *testing.T) {
 	f := setup(t)
 	for _, c := range []struct {
@@ -114,13 +112,13 @@ func TestCreateApp(t *testing.T) {
 func TestAppLife(t *testing.T) {
 	f := setup(t)
 	a := must(f.in.CreateApp(f.Context(), roma.AppSpec{Name: "shop", Key: "shop-key"}))(t)
-	b := must(f.in.UpdateApp(f.Context(), a.ID, roma.AppChange{Remark: ptr("new"), Favorite: ptr(true)}))(t)
+	b := must(f.in.UpdateApp(f.Context(), a.ID, roma.AppChange{Remark: new("new"), Favorite: new(true)}))(t)
 	if b.Name != "shop" || b.Remark != "new" || !b.Favorite || !b.Updated.After(a.Updated) {
 		t.Errorf("changed to %+v", b)
 	}
-	_, err := f.in.UpdateApp(f.Context(), "nope", roma.AppChange{Name: ptr("")})
+	_, err := f.in.UpdateApp(f.Context(), "nope", roma.AppChange{Name: new("")})
 	f.refused("an unknown id is told before a wrong name", err, "ROMA.00014001")
-	_, err = f.in.UpdateApp(f.Context(), a.ID, roma.AppChange{Name: ptr("")})
+	_, err = f.in.UpdateApp(f.Context(), a.ID, roma.AppChange{Name: new("")})
 	f.refused("a wrong name", err, "ROMA.4001029")
 
 	s := must(f.in.ResetAppSecret(f.Context(), a.ID, roma.SecretSpec{Secret: "Given-123"}))(t)
@@ -199,7 +197,7 @@ func TestMembers(t *testing.T) {
 	_, err := reader.Application(f.Context(), a.ID)
 	f.ok(err)
 	for what, err := range map[string]error{
-		"change":                  second(reader.UpdateApp(f.Context(), a.ID, roma.AppChange{Name: ptr("x")})),
+		"change":                  second(reader.UpdateApp(f.Context(), a.ID, roma.AppChange{Name: new("x")})),
 		"delete":                  reader.DeleteApp(f.Context(), a.ID),
 		"see a secret":            second(reader.AppSecret(f.Context(), a.ID)),
 		"share":                   second(reader.ShareApp(f.Context(), a.ID, roma.MembersSpec{Users: &[]roma.MemberSpec{}})),
@@ -207,11 +205,11 @@ func TestMembers(t *testing.T) {
 	} {
 		f.refused(what+" without the role", err, "ROMA.00012001")
 	}
-	must(reader.UpdateApp(f.Context(), a.ID, roma.AppChange{Favorite: ptr(true)}))(t) // a mark of one's own
+	must(reader.UpdateApp(f.Context(), a.ID, roma.AppChange{Favorite: new(true)}))(t) // a mark of one's own
 	if must(f.in.Application(f.Context(), a.ID))(t).Favorite {
 		t.Error("another's mark")
 	}
-	must(admin.UpdateApp(f.Context(), a.ID, roma.AppChange{Name: ptr("renamed")}))(t)
+	must(admin.UpdateApp(f.Context(), a.ID, roma.AppChange{Name: new("renamed")}))(t)
 	if m := must(share())(t); m.Total != 0 {
 		t.Errorf("cleared: %+v", m)
 	}
@@ -237,12 +235,12 @@ func TestAppList(t *testing.T) {
 		{"favorites first, then by creation", f.in, roma.AppQuery{}, "gamma alpha beta"},
 		{"a page over both", f.in, roma.AppQuery{Paging: list.Show(0, 2)}, "gamma alpha"},
 		{"the rest", f.in, roma.AppQuery{Paging: list.Show(2, 2)}, "beta"},
-		{"favorites", f.in, roma.AppQuery{Favorite: ptr(true)}, "gamma"},
-		{"others", f.in, roma.AppQuery{Favorite: ptr(false)}, "alpha beta"},
+		{"favorites", f.in, roma.AppQuery{Favorite: new(true)}, "gamma"},
+		{"others", f.in, roma.AppQuery{Favorite: new(false)}, "alpha beta"},
 		{"a part of a name", f.in, roma.AppQuery{Name: "et"}, "beta"},
 		{"those of a friend and shared with him", friend, roma.AppQuery{}, "beta delta"},
-		{"his own", friend, roma.AppQuery{Owner: ptr(true)}, "delta"},
-		{"shared with him", friend, roma.AppQuery{Owner: ptr(false)}, "beta"},
+		{"his own", friend, roma.AppQuery{Owner: new(true)}, "delta"},
+		{"shared with him", friend, roma.AppQuery{Owner: new(false)}, "beta"},
 		{"in which he may delete", friend, roma.AppQuery{Role: roma.RoleDelete}, "beta delta"},
 		{"in which he may change", friend, roma.AppQuery{Role: roma.RoleModify}, "delta"},
 		{"of a user", friend, roma.AppQuery{UserName: "name of owner"}, "beta"},
@@ -315,7 +313,7 @@ func TestDictionaries(t *testing.T) {
 	_, err := f.in.Dictionaries(f.Context(), roma.DictionaryQuery{Parent: "nope"})
 	f.refused("below one that is not there", err, "ROMA.00013011")
 
-	changed := must(f.in.UpdateDictionary(f.Context(), p.ID, roma.DictionaryChange{Order: ptr(0), Remark: ptr("r")}))(t)
+	changed := must(f.in.UpdateDictionary(f.Context(), p.ID, roma.DictionaryChange{Order: new(0), Remark: new("r")}))(t)
 	if changed.Name != p.Name || changed.Remark != "r" || changed.Code != "p" || codes(roma.DictionaryQuery{}) != "p q r" {
 		t.Errorf("changed to %+v, list %s", changed, codes(roma.DictionaryQuery{}))
 	}
@@ -326,7 +324,7 @@ func TestDictionaries(t *testing.T) {
 	f.refused("nothing is asked for", err, "ROMA.00013011")
 
 	system := must(f.in.AddSystemDictionary(f.Context(), roma.DictionarySpec{Name: "system", Code: "s", Parent: "g"}))(t)
-	must(f.in.UpdateDictionary(f.Context(), system.ID, roma.DictionaryChange{Name: ptr("host")}))(t)
+	must(f.in.UpdateDictionary(f.Context(), system.ID, roma.DictionaryChange{Name: new("host")}))(t)
 	f.refused("of the type system", f.in.DeleteDictionary(f.Context(), system.ID), "ROMA.00013014")
 	f.refused("above one of the type system", f.in.DeleteDictionary(f.Context(), p.ID), "ROMA.00013014")
 	other := make("o", "r", 0)

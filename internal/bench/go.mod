@@ -4,41 +4,43 @@ go 1.26.0
 
 replace github.com/gatehouse-go/gatehouse => ../..
 
-require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
-
 require (
-	github.com/bmatcuk/doublestar/v4 v4.6.1 // indirect
-	github.com/buraksezer/consistent v0.10.0 // indirect
-	github.com/casbin/casbin/v3 v3.10.0 // indirect
-	github.com/casbin/govaluate v1.3.0 // indirect
-	github.com/cedar-policy/cedar-go v1.9.0 // indirect
-	github.com/dchest/siphash v1.2.2 // indirect
-	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
-	github.com/gaissmai/bart v0.30.0 // indirect
-	github.com/go-chi/httprate v0.16.1 // indirect
-	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // indirect
-	github.com/google/uuid v1.6.0 // indirect
-	github.com/kkdai/maglev v0.2.0 // indirect
-	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
-	github.com/lafikl/consistent v0.0.0-20220512074542-bdd3606bfc3e // indirect
-	github.com/mikespook/gorbac v2.3.0+incompatible // indirect
-	github.com/minio/blake2b-simd v0.0.0-20160723061019-3f5f724cb5b1 // indirect
-	github.com/pkg/errors v0.9.1 // indirect
-	github.com/serialx/hashring v0.0.0-20200727003509-22c0c7ab6b1b // indirect
-	github.com/sethvargo/go-limiter v0.7.1 // indirect
-	github.com/smallnest/weighted v0.0.0-20230419055410-36b780e40a7a // indirect
-	github.com/throttled/throttled/v2 v2.15.0 // indirect
-	github.com/ulule/limiter/v3 v3.11.2 // indirect
-	github.com/yl2chen/cidranger v1.0.2 // indirect
-	github.com/zeebo/xxh3 v1.0.2 // indirect
-	go4.org/netipx v0.0.0-20260823151212-3075585bcbeb // indirect
-	golang.org/x/exp v0.0.0-20220921023135-46d9e7742f1e // indirect
-	golang.org/x/time v0.16.0 // indirect
-	stathat.com/c/consistent v1.0.0 // indirect
+	github.com/buraksezer/consistent v0.10.0
+	github.com/casbin/casbin/v3 v3.10.0
+	github.com/cedar-policy/cedar-go v1.9.0
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f
+	github.com/gaissmai/bart v0.30.0
+	github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
+	github.com/go-chi/httprate v0.16.1
+	github.com/kkdai/maglev v0.2.0
+	github.com/lafikl/consistent v0.0.0-20220512074542-bdd3606bfc3e
+	github.com/mikespook/gorbac v2.3.0+incompatible
+	github.com/serialx/hashring v0.0.0-20200727003509-22c0c7ab6b1b
+	github.com/sethvargo/go-limiter v0.7.1
+	github.com/smallnest/weighted v0.0.0-20230419055410-36b780e40a7a
+	github.com/throttled/throttled/v2 v2.15.0
+	github.com/ulule/limiter/v3 v3.11.2
+	github.com/yl2chen/cidranger v1.0.2
+	go4.org/netipx v0.0.0-20260823151212-3075585bcbeb
+	golang.org/x/time v0.16.0
+	stathat.com/c/consistent v1.0.0
 )
 
 require (
-	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/bmatcuk/doublestar/v4 v4.6.1 // indirect
+	github.com/casbin/govaluate v1.3.0 // indirect
+	github.com/dchest/siphash v1.2.2 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
+	github.com/minio/blake2b-simd v0.0.0-20160723061019-3f5f724cb5b1 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
+	github.com/zeebo/xxh3 v1.0.2 // indirect
+	golang.org/x/exp v0.0.0-20220921023135-46d9e7742f1e // indirect
+)
+
+require (
+	github.com/cespare/xxhash/v2 v2.3.0
 	github.com/dgraph-io/badger/v4 v4.9.6
 	github.com/dgraph-io/ristretto/v2 v2.2.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect

@@ -4,13 +4,16 @@ go 1.26.0
 
 replace github.com/gatehouse-go/gatehouse => ../..
 
-require github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
+require (
+	github.com/gatehouse-go/gatehouse v0.0.0-00010101000000-000000000000
+	github.com/huaweicloud/huaweicloud-sdk-go-v3 v0.1.207
+	golang.org/x/time v0.16.0
+)
 
 require (
 	github.com/fatih/color v1.10.0 // indirect
 	github.com/goccy/go-yaml v1.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/huaweicloud/huaweicloud-sdk-go-v3 v0.1.207 // indirect
 	github.com/json-iterator/go v1.1.13-0.20220915233716-71ac16282d12 // indirect
 	github.com/mattn/go-colorable v0.1.8 // indirect
 	github.com/mattn/go-isatty v0.0.12 // indirect
@@ -19,13 +22,12 @@ require (
 	github.com/tjfoc/gmsm v1.4.1 // indirect
 	go.mongodb.org/mongo-driver v1.13.1 // indirect
 	golang.org/x/sys v0.0.0-20220722155257-8c9f86f7a55f // indirect
-	golang.org/x/time v0.16.0 // indirect
 	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
 	gopkg.in/ini.v1 v1.67.0 // indirect
 )
 
 require (
-	github.com/AgoraIO-Community/go-tokenbuilder v1.0.0 // indirect
-	github.com/gaissmai/bart v0.30.0 // indirect
-	github.com/tidwall/btree v1.8.2
+	github.com/AgoraIO-Community/go-tokenbuilder v1.0.0
+	github.com/gaissmai/bart v0.30.0
+	github.com/tidwall/btree v1.8.2 // indirect
 )

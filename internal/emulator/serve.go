@@ -48,6 +48,9 @@ func (o *Options) userinfo() string {
 	return o.Agora.CustomerID + ":SECRET"
 }
 
+// readTime is how long a request of an API may take to arrive.
+const readTime = 30 * time.Second
+
 // shutdownTime is how long requests under way may take after the end was asked
 // for.
 const shutdownTime = 5 * time.Second
@@ -74,6 +77,9 @@ func Serve(ctx context.Context, store storage.Store, o *Options, out io.Writer) 
 	defer gateway.Close()
 
 	servers := []*http.Server{newServer(e.Surfaces()), newServer(e.Gateway())}
+	// A client that stalls in the middle of its body must not hold up a reset,
+	// which waits for requests under way. The gateway's may stream.
+	servers[0].ReadTimeout = readTime
 	ended := make(chan error, len(servers))
 	go func() { ended <- servers[0].Serve(surfaces) }()
 	go func() { ended <- servers[1].Serve(gateway) }()

@@ -290,8 +290,10 @@ func TestQuotaRule(t *testing.T) {
 	other := f.quota("other")
 	f.bindQuota(other.ID, app.ID)
 	f.bindQuota(q.ID, app.ID)
-	if !take(first, at("2026-01-02 10:00:01")) || !take(first, at("2026-01-02 10:00:01")) {
-		t.Error("a rebinding does not begin anew")
+	for range 2 {
+		if !take(first, at("2026-01-02 10:00:01")) {
+			t.Error("a rebinding does not begin anew")
+		}
 	}
 }
 

@@ -95,10 +95,7 @@ func NotFound(code Code, id string) *Error {
 	if !known {
 		panic("fault: no code " + string(code))
 	}
-	message := entry.Message
-	if strings.Contains(message, "%s") {
-		message = strings.Replace(message, "%s", cut(id), 1)
-	}
+	message := strings.Replace(entry.Message, "%s", cut(id), 1)
 	return &Error{Code: code, Status: entry.Status, Message: strings.ReplaceAll(message, "%%", "%")}
 }
 

@@ -18,7 +18,6 @@ type family struct {
 	noInstanceStatus                   int // 0 is the catalogue's
 	badBody, badValue, badPath         fault.Code
 	missing                            fault.Code
-	serialization                      string // in front of what is wrong with a body
 }
 
 var (

@@ -55,14 +55,14 @@ func operations() []surface.Operation {
 			throttleCalls,    // 4.7 to 4.9
 			signCalls,        // 4.10 and 4.11
 			aclCalls,         // 4.12 and 4.13
-			featureCalls,     // 4.22
-			tagCalls,         // 4.23
-			configCalls,      // 4.24
-			appConfigCalls,   // 4.25
 			channelCalls,     // 4.15
 			clientCalls,      // 4.16
 			quotaCalls,       // 4.17
 			authCalls,        // 4.18
+			featureCalls,     // 4.22
+			tagCalls,         // 4.23
+			configCalls,      // 4.24
+			appConfigCalls,   // 4.25
 		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{})),
 		surface.Under(apicPath, instanceCalls, surface.Meta(instanceFamily), surface.Answering(apicEnvelope{})), // 4.1
 	)
