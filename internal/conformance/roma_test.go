@@ -68,8 +68,8 @@ func method[Req, Resp any](call func(*sdk.RomaClient, *Req) (*Resp, error)) roma
 
 // fill gives ids that the test did not, so that no segment of a path is empty.
 func fill(request reflect.Value) {
-	for i := range request.NumField() {
-		if f := request.Field(i); f.Kind() == reflect.String && f.String() == "" {
+	for _, f := range request.Fields() {
+		if f := f; f.Kind() == reflect.String && f.String() == "" {
 			f.SetString("nope")
 		}
 	}
