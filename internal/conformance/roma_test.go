@@ -69,7 +69,7 @@ func method[Req, Resp any](call func(*sdk.RomaClient, *Req) (*Resp, error)) roma
 // fill gives ids that the test did not, so that no segment of a path is empty.
 func fill(request reflect.Value) {
 	for _, f := range request.Fields() {
-		if f := f; f.Kind() == reflect.String && f.String() == "" {
+		if f.Kind() == reflect.String && f.String() == "" {
 			f.SetString("nope")
 		}
 	}
