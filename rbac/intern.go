@@ -33,10 +33,17 @@ type interner struct {
 }
 
 type index struct {
-	slots  []atomic.Uint64 // hash<<32 | number; 0 is free. A power of two
-	where  []place         // by number
-	chunks []string        // of names, each after the 4 bytes of its space if spaced
-	few    []string        // all names by number-1, while they are a handful without spaces
+	slots  []slot   // a power of two
+	where  []place  // by number
+	chunks []string // of names, each after the 4 bytes of its space if spaced
+	few    []string // all names by number-1, while they are a handful without spaces
+}
+
+// slot is a name's place in the hash table. It says itself where the name is,
+// so that finding one costs two misses of the cache, not three.
+type slot struct {
+	key   atomic.Uint64 // hash<<32 | number; 0 is free. Written last
+	where place
 }
 
 // handful is how many names are looked through faster than hashed: kinds of
@@ -61,7 +68,7 @@ func (x *interner) init(spaced bool) {
 // newIndex returns an index of so many slots, with room for the names that they
 // take.
 func newIndex(slots int, chunks []string) *index {
-	return &index{slots: make([]atomic.Uint64, slots), where: make([]place, slots/8*7+1), chunks: chunks}
+	return &index{slots: make([]slot, slots), where: make([]place, slots/8*7+1), chunks: chunks}
 }
 
 func (x *interner) hash(space uint32, name string) uint64 {
@@ -87,25 +94,25 @@ func (x *interner) find(space uint32, name string) uint32 {
 	}
 	h := x.hash(space, name)
 	for i := h; ; i++ {
-		w := t.slots[i&uint64(len(t.slots)-1)].Load()
+		at := &t.slots[i&uint64(len(t.slots)-1)]
+		w := at.key.Load()
 		if w == 0 {
 			return 0
 		}
 		if w>>32 != h>>32 {
 			continue
 		}
-		if t.where[uint32(w)]>>32 >= place(len(t.chunks)) {
+		if at.where>>32 >= place(len(t.chunks)) {
 			t = x.index.Load() // the slot is newer than the index
 		}
-		if s, n := t.name(uint32(w), x.spaced); n == name && s == space {
+		if s, n := t.name(at.where, x.spaced); n == name && s == space {
 			return uint32(w)
 		}
 	}
 }
 
-// name returns the space and the name of a number.
-func (t *index) name(number uint32, spaced bool) (space uint32, name string) {
-	p := t.where[number]
+// name returns the space and the name at a place.
+func (t *index) name(p place, spaced bool) (space uint32, name string) {
 	s := t.chunks[p>>32]
 	start, n := int(p>>16&maxStart), int(p&long)
 	if spaced {
@@ -121,7 +128,8 @@ func (t *index) name(number uint32, spaced bool) (space uint32, name string) {
 
 // at returns the space and the name of a number that is in a snapshot.
 func (x *interner) at(number uint32) (space uint32, name string) {
-	return x.index.Load().name(number, x.spaced)
+	t := x.index.Load()
+	return t.name(t.where[number], x.spaced)
 }
 
 // name returns the name of a number that is in a snapshot.
@@ -162,7 +170,7 @@ func (x *interner) add(space uint32, name string) uint32 {
 	x.used += size
 	t.enter(x.hash(space, name), uint32(x.n))
 	if !x.spaced && x.n <= handful+1 {
-		_, kept := t.name(uint32(x.n), false)
+		_, kept := t.name(t.where[x.n], false)
 		with := *t
 		with.few = append(t.few, kept)
 		if x.n > handful {
@@ -185,10 +193,11 @@ func (x *interner) open(size int) {
 
 func (t *index) enter(h uint64, number uint32) {
 	mask, i := uint64(len(t.slots)-1), h
-	for t.slots[i&mask].Load() != 0 {
+	for t.slots[i&mask].key.Load() != 0 {
 		i++
 	}
-	t.slots[i&mask].Store(h>>32<<32 | uint64(number))
+	t.slots[i&mask].where = t.where[number]
+	t.slots[i&mask].key.Store(h>>32<<32 | uint64(number))
 }
 
 func (x *interner) grow() {
@@ -196,7 +205,7 @@ func (x *interner) grow() {
 	t := newIndex(2*len(old.slots), old.chunks) // there are more than a handful
 	copy(t.where, old.where)
 	for n := 1; n <= x.n; n++ {
-		space, name := old.name(uint32(n), x.spaced)
+		space, name := old.name(old.where[n], x.spaced)
 		t.enter(x.hash(space, name), uint32(n))
 	}
 	x.index.Store(t)
