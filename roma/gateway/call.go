@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-go/gatehouse/roma/internal/core"
+)
+
+// call is one request on its way through the gateway. It is judged, whole, by
+// one revision of what is published and bound: live. Calls are pooled; nothing
+// may keep one, or a slice of one, after it was answered.
+type call struct {
+	g    *Gateway
+	live *live
+	r    *http.Request
+
+	now   time.Time // by the gateway's clock: what limits, windows and signatures go by
+	began time.Time // by the machine's: what durations are measured from
+	id    string    // of the request, in and out: X-Request-Id
+	https bool
+
+	peer   netip.Addr // the other end of the connection
+	client netip.Addr // who calls, by real_ip_from_xff
+
+	host   string   // as called, in lower case and without port
+	stage  *stage   // the environment, by X-Stage
+	route  *route   // the API
+	values []string // of route.params, decoded, in their order
+	rest   string   // of a path matched by its prefix: what follows, encoded as it came; "" or /...
+
+	caller  caller
+	backend *backend // where it goes
+
+	refused refusal
+	// dry is set while nothing may be taken, called or sent: Explain.
+	dry   bool
+	trace *Explanation // nil unless explained
+	limit limited
+}
+
+// caller is who makes a call, as far as it has shown.
+type caller struct {
+	How Way
+	// App is the application, nil when none is known. It is shared.
+	App *core.App
+	// AccountID and AccountName are the account's: of the token or access key
+	// with IAM, of the application's owner with APP.
+	AccountID, AccountName string
+	// Context is what a custom authorizer said of the caller,
+	// $context.authorizer.frontend.
+	Context map[string]string
+}
+
+// appID is the id of the application, "" without.
+func (c *caller) appID() string {
+	if c.App == nil {
+		return ""
+	}
+	return c.App.ID
+}
+
+// Way is how a caller showed who it is.
+type Way uint8
+
+// The ways.
+const (
+	Anonymous    Way = iota // not at all
+	ByAppCode               // the AppCode of an application
+	BySignature             // a request signed with an application's key
+	ByAppSecret             // an application's key and secret in headers
+	ByAppBasic              // the same as HTTP Basic
+	ByAppToken              // a token that the gateway gave to an application
+	ByTunnel                // an address on the whitelist of a green tunnel
+	ByIAMToken              // a token of IAM
+	ByIAMKey                // a request signed with an access key of IAM
+	ByAuthorizer            // a custom authorizer let it in
+)
+
+var ways = [...]string{"anonymous", "AppCode", "app signature", "app secret", "app basic", "app token", "green tunnel", "IAM token", "IAM signature", "custom authorizer"}
+
+// String returns the way in words.
+func (w Way) String() string {
+	if int(w) < len(ways) {
+		return ways[w]
+	}
+	return "unknown"
+}
+
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// param returns the decoded value of a path parameter.
+func (c *call) param(name string) (value string, found bool) {
+	for i, n := range c.route.params {
+		if n == name {
+			return c.values[i], true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,4 @@
+package gateway
+
+// Functions are what FUNCTION backends invoke, by URN.
+type Functions interface{}
