@@ -110,8 +110,9 @@ func (in *APISpec) check(s *System, maxTimeout int) error {
 		c.Required("roma_app_id", in.AppID != "")
 		c.Invalid("domain_name", in.DomainName, hostName.MatchString(in.DomainName))
 	}
-	for _, tag := range in.Tags {
+	for i, tag := range in.Tags {
 		c.Match("tags", tag, tagName)
+		c.unless(slices.Contains(in.Tags[:i], tag), "APIG.3213")
 	}
 	c.AtMost("tag", in.Tag, 255)
 	c.AtMost("remark", in.Remark, 1000)

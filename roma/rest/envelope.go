@@ -18,21 +18,25 @@ type family struct {
 	noInstanceStatus                   int // 0 is the catalogue's
 	badBody, badValue, badPath         fault.Code
 	missing                            fault.Code
+	broken                             fault.Code // the system, not the caller
 }
 
 var (
 	apicFamily = family{
 		noToken: "APIG.1000", badToken: "APIG.1002", expired: "APIG.1001", denied: "APIG.1005", foreign: "APIG.1005",
 		noInstance: "APIG.3030", badBody: "APIG.2000", badValue: "APIG.2012", badPath: "APIG.2012", missing: "APIG.2001",
+		broken: "APIG.9999",
 	}
 	instanceFamily = family{ // 4.1
 		noToken: "APIC.7100", badToken: "APIC.7102", expired: "APIC.7101", denied: "APIC.7106", foreign: "APIC.7111",
 		noInstance: "APIC.7302", badBody: "APIG.2000", badValue: "APIG.2012", badPath: "APIG.2012", missing: "APIG.2001",
+		broken: "APIC.9000",
 	}
 	commonFamily = family{
 		noToken: "ROMA.00001000", badToken: "ROMA.00001002", expired: "ROMA.4001017", denied: "ROMA.00001006",
 		foreign: "ROMA.4011000", noInstance: "ROMA.00014002",
 		badBody: "ROMA.00013000", badValue: "ROMA.00013000", badPath: "ROMA.00013000", missing: "ROMA.00013000",
+		broken: "APIG.9999", // 7.4.1 has none
 	}
 )
 
@@ -76,19 +80,19 @@ func (f family) fault(err error) (*fault.Error, int) {
 	if e, ok := errors.AsType[*surface.RouteError](err); ok {
 		return &fault.Error{Code: "APIG.0101", Status: e.Status, Message: e.Error()}, e.Status
 	}
-	e := fault.Of("APIG.9999")
+	e := fault.Of(f.broken)
 	return e, surface.StatusOf(err)
 }
 
 // apicEnvelope answers results as they are and errors as chapter 4 does.
-type apicEnvelope struct{}
+type apicEnvelope struct{ family }
 
 func (apicEnvelope) Success(_ *http.Request, status int, result any) surface.Reply {
 	return surface.Reply{Status: status, Body: result}
 }
 
-func (apicEnvelope) Failure(_ *http.Request, err error) surface.Reply {
-	e, status := apicFamily.fault(err)
+func (a apicEnvelope) Failure(_ *http.Request, err error) surface.Reply {
+	e, status := a.fault(err)
 	return surface.Reply{Status: status, Body: struct {
 		Code    fault.Code `json:"error_code"`
 		Message string     `json:"error_msg"`

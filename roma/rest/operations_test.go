@@ -79,7 +79,7 @@ var unrouted = map[string]string{
 // built yet.
 func TestEveryDocumentedOperationIsRouted(t *testing.T) {
 	routed := map[string]bool{}
-	routes := surface.Must(surface.New(surface.Config{Envelope: apicEnvelope{}}, operations()...)).Routes()
+	routes := surface.Must(surface.New(surface.Config{Envelope: apicEnvelope{apicFamily}}, operations()...)).Routes()
 	for _, r := range routes {
 		routed[pattern(r.Method, r.Path)] = true
 	}

@@ -63,8 +63,8 @@ func operations() []surface.Operation {
 			tagCalls,         // 4.23
 			configCalls,      // 4.24
 			appConfigCalls,   // 4.25
-		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{})),
-		surface.Under(apicPath, instanceCalls, surface.Meta(instanceFamily), surface.Answering(apicEnvelope{})), // 4.1
+		), surface.Meta(apicFamily), surface.Answering(apicEnvelope{apicFamily})),
+		surface.Under(apicPath, instanceCalls, surface.Meta(instanceFamily), surface.Answering(apicEnvelope{instanceFamily})), // 4.1
 	)
 }
 
@@ -75,7 +75,7 @@ func New(sys *roma.System, o Options) (http.Handler, error) {
 		o.MaxBody = 12 << 20
 	}
 	return surface.New(surface.Config{
-		Envelope:       apicEnvelope{},
+		Envelope:       apicEnvelope{apicFamily},
 		MaxBody:        o.MaxBody,
 		ContentType:    surface.AnyContentType,
 		Lenient:        surface.LenientAll,

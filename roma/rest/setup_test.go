@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -61,7 +62,7 @@ func setupWith(t testing.TB, config apic.Config) *fixture {
 	f.users.AddToken("demo-token", root)
 	f.users.AddKey("demo-ak", "demo-sk", root)
 	store := memory.New(memory.Config{})
-	sys, err := roma.New(store, roma.Config{Clock: f.clock, Authenticator: f.users, Directory: f.users, APIC: config})
+	sys, err := roma.New(store, roma.Config{Clock: f.clock, Authenticator: faulty{f.users}, Directory: f.users, APIC: config})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +81,18 @@ func setupWith(t testing.TB, config apic.Config) *fixture {
 	f.in = must(sys.Instance(root, projectID, instanceID))(t)
 	f.gw = f.in.APIC()
 	return f
+}
+
+// faulty fails over one token, as an identity service that is down.
+type faulty struct{ *iam.Static }
+
+const brokenToken = "broken"
+
+func (a faulty) Token(ctx context.Context, token string) (iam.Principal, error) {
+	if token == brokenToken {
+		return iam.Principal{}, errors.New("the identity service is down")
+	}
+	return a.Static.Token(ctx, token)
 }
 
 func (f *fixture) clock() time.Time {
