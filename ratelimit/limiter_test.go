@@ -486,6 +486,33 @@ func TestSharedByTheClockOfTheStore(t *testing.T) {
 	}
 }
 
+// A Peek tells when there will be room as a refused Take does, for every kind,
+// and leaves everything as it was.
+func TestSharedPeek(t *testing.T) {
+	for kind := Fixed; kind <= Held; kind++ {
+		l, s := open(t, Config{}), Shared{Counters: memory.New(memory.Config{})}
+		r := MustCompile(Limit{ID: "l", Kind: kind, Max: 8, Period: 8 * time.Second, CountRefused: true})
+		other := MustCompile(Limit{ID: "other", Max: 100, Period: 8 * time.Second})
+		for i := range 8 {
+			now := noon.Add(time.Duration(i) * 100 * time.Millisecond)
+			l.Take(now, r.For("a"), other.For("a"))
+			if _, err := s.Take(t.Context(), now, r.For("a"), other.For("a")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now := noon.Add(time.Second)
+		for range 2 {
+			got, err := s.Peek(t.Context(), now, r.For("a").Costing(2), other.For("a"))
+			if want := l.Peek(now, r.For("a").Costing(2), other.For("a")); got != want || err != nil || got.Allowed {
+				t.Errorf("%s: %+v, %v\nwant %+v", kindNames[kind], got, err, want)
+			}
+		}
+		if got, err := s.Peek(t.Context(), now, other.For("a")); !got.Allowed || got.Used != 8 || err != nil {
+			t.Errorf("%s: %+v, %v, want room", kindNames[kind], got, err)
+		}
+	}
+}
+
 // Nor do their hashes, by which a Limiter knows them.
 func TestSharedKeysNeverMeet(t *testing.T) {
 	seen, hashes := map[string]Claim{}, map[uint64]string{}

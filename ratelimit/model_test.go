@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -176,6 +177,13 @@ func TestSameDecisionsWhenShared(t *testing.T) {
 			want, err := shared.TakeEach(t.Context(), now, sharedEach, claims...)
 			if err != nil {
 				t.Fatal(err)
+			}
+			// Looking at a bucket may change what flows out of the store's.
+			if !slices.ContainsFunc(claims, func(c Claim) bool { return c.rule.limit.Kind == Bucket }) {
+				peeked, err := shared.Peek(t.Context(), now, claims...)
+				if local := l.Peek(now, claims...); peeked != local || err != nil {
+					t.Fatalf("step %d: Peek\n  limiter %+v\n  shared  %+v, %v", step, local, peeked, err)
+				}
 			}
 			// The store names only the first that has no room.
 			for i := range each {

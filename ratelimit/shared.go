@@ -43,8 +43,9 @@ func (s Shared) TakeEach(ctx context.Context, now time.Time, each []Standing, cl
 }
 
 // Peek is what Take would answer, but with the standings as they are, and
-// counts nothing. A limit that would refuse has its Reset for Retry: by then
-// there is room, maybe earlier.
+// counts nothing. It is a Take that the store is sure to refuse, so what a
+// refused Take may do it does: what is in a bucket whose limit was edited flows
+// out at the new limit from now on.
 func (s Shared) Peek(ctx context.Context, now time.Time, claims ...Claim) (Decision, error) {
 	return s.run(ctx, now, claims, peeking, nil)
 }
@@ -79,11 +80,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 		switch c.rule.limit.State {
 		case gatehouse.Enforced:
 			enforced = append(enforced, i)
-			counter := c.counter(s.Prefix)
-			if do == peeking {
-				counter.Cost = 0
-			}
-			counters = append(counters, counter)
+			counters = append(counters, c.counter(s.Prefix))
 		case gatehouse.Shadow:
 			shadow = append(shadow, i)
 		default:
@@ -98,7 +95,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 	taken := storage.Taken{OK: true}
 	if len(counters) > 0 {
 		var err error
-		if taken, err = s.Counters.Take(ctx, now, counters...); err != nil {
+		if taken, err = s.ask(ctx, now, do, counters...); err != nil {
 			return Decision{Allowed: s.PassWhenDown, Outcome: StoreDown}, err
 		}
 	}
@@ -119,9 +116,6 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 		// Who was refused tells what has no room; a count that refused calls
 		// add to would tell too much.
 		st.NoRoom = !taken.OK && n == taken.Refused
-		if do == peeking {
-			claims[i].look(&st)
-		}
 		refuses := d.Allowed && st.NoRoom
 		note(i, st)
 		if refuses {
@@ -130,10 +124,11 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 	}
 	for _, i := range shadow {
 		c := claims[i].counter(s.Prefix)
-		if do == peeking || !d.Allowed && (!c.CountRefused || c.Kind == Held) {
+		looks := do == taking && !d.Allowed && (!c.CountRefused || c.Kind == Held)
+		if looks {
 			c.Cost = 0
 		}
-		tried, err := s.Counters.Take(ctx, now, c)
+		tried, err := s.ask(ctx, now, do, c)
 		if err != nil {
 			continue
 		}
@@ -143,7 +138,7 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 		}
 		st := claims[i].standing(tried.Counts[0], seen)
 		st.NoRoom = !tried.OK
-		if c.Cost == 0 {
+		if looks {
 			claims[i].look(&st)
 		}
 		if st.NoRoom && d.Shadow == "" {
@@ -153,6 +148,21 @@ func (s Shared) run(ctx context.Context, now time.Time, claims []Claim, do actio
 	}
 	d.Claim = max(d.Claim, 0)
 	return d, nil
+}
+
+// ask takes from the counters or, peeking, only asks what a Take would find: by
+// one that cannot succeed for a counter behind them that never has room.
+func (s Shared) ask(ctx context.Context, now time.Time, do action, counters ...storage.Counter) (storage.Taken, error) {
+	if do != peeking {
+		return s.Counters.Take(ctx, now, counters...)
+	}
+	for i := range counters {
+		counters[i].CountRefused = false
+	}
+	none := storage.Counter{Key: s.Prefix + "none", Cost: 1, Period: time.Second}
+	taken, err := s.Counters.Take(ctx, now, append(counters, none)...)
+	taken.OK = err == nil && taken.Refused == len(counters)
+	return taken, err
 }
 
 // standing turns a count into how the limit stands.

@@ -17,6 +17,12 @@ import (
 //	RateLimit-Policy: "orders.user";q=100;w=60, "exports";q=2;qu="concurrent-requests"
 //	RateLimit: "orders.user";r=12;t=30, "exports";r=1
 //
+// The parameter t is how long the client has no more than r: until everything is
+// forgotten or, where the request found no room, until it would find some, which
+// is what Retry-After says (section 6 of the draft wants the two to agree). The
+// unit of a limit of concurrency is the draft's own (section 3.1.2), and there
+// is no telling when one is released.
+//
 // Both are empty when there is none. Whom a limit counts by is not told.
 func Fields(claims []ratelimit.Claim, each []ratelimit.Standing) (policies, limits string) {
 	var p, l strings.Builder
@@ -42,7 +48,10 @@ func Fields(claims []ratelimit.Claim, each []ratelimit.Standing) (policies, limi
 			continue
 		}
 		p.WriteString(";w=" + integer(seconds(limit.Period)))
-		if st.Used > 0 {
+		switch {
+		case st.NoRoom && st.Retry != ratelimit.Never:
+			l.WriteString(";t=" + integer(seconds(st.Retry)))
+		case st.Used > 0:
 			l.WriteString(";t=" + integer(seconds(st.Reset)))
 		}
 	}

@@ -170,7 +170,13 @@ func (h *handler) tell(header http.Header, d ratelimit.Decision, claims []rateli
 		header.Set("X-RateLimit-Remaining", integer(d.Left))
 		header.Set("X-RateLimit-Reset", integer(seconds(d.Reset)))
 	}
-	if !d.Allowed && d.Retry != ratelimit.Never {
+	switch {
+	case d.Allowed || d.Retry == ratelimit.Never:
+	case d.Kind == ratelimit.Held:
+		// Retry is when the limit forgets holders that never release: far too
+		// long for a client to wait. Any of them may release at any moment.
+		header.Set("Retry-After", "1")
+	default:
 		header.Set("Retry-After", integer(max(seconds(d.Retry), 1)))
 	}
 }

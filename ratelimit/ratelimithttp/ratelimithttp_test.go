@@ -137,6 +137,23 @@ func TestFieldsOfLimits(t *testing.T) {
 	}
 }
 
+// Where a bucket is back a little at a time, RateLimit does not ask for a longer
+// wait than Retry-After.
+func TestRefusedLimitIsBackWhenRetryAfterSays(t *testing.T) {
+	bucket, err := ratelimit.Policy{ID: "web", Kind: ratelimit.Bucket, Period: time.Hour, Address: 60}.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, local(t), ratelimithttp.Config{Rules: []*ratelimit.Rules{bucket}}, nil)
+	for range 60 {
+		get(t, server)
+	}
+	got := get(t, server)
+	if limits, wait := got.Header.Get("RateLimit"), got.Header.Get("Retry-After"); limits != `"web.address";r=0;t=60` || wait != "60" {
+		t.Errorf("RateLimit: %s, Retry-After: %s, want t and Retry-After to be 60", limits, wait)
+	}
+}
+
 func TestSilent(t *testing.T) {
 	rules := compile(t, ratelimit.Policy{ID: "web", Period: time.Minute, Address: 1})
 	server := serve(t, local(t), ratelimithttp.Config{Rules: rules, Silent: true}, nil)
@@ -192,8 +209,12 @@ func TestHeldWhileServing(t *testing.T) {
 				done <- 0
 			}()
 			<-inside
-			if got := get(t, server); got.StatusCode != 429 {
+			got := get(t, server)
+			if got.StatusCode != 429 {
 				t.Errorf("a second at once: %d, want 429", got.StatusCode)
+			}
+			if wait := got.Header.Get("Retry-After"); wait != "1" {
+				t.Errorf("a second at once: Retry-After: %q, want 1, not the limit's minute", wait)
 			}
 			leave <- abort
 			<-done
