@@ -17,18 +17,20 @@
 //
 // # Records
 //
-// Records are kept in a copy-on-write B-tree. A View takes its snapshot in
-// constant time, however many records there are, and holds it for as long as
-// its closure likes: neither another View nor the closure of an Update ever
-// waits for it.
+// Records are kept in a copy-on-write B-tree of cells, one a record. A View takes
+// its snapshot in constant time, however many records there are, and holds it
+// for as long as its closure likes: neither another View nor the closure of an
+// Update ever waits for it.
 //
-// One Update runs at a time. Its closure writes into a set of its own, which is
-// laid over the tree when the closure has returned nil. As a rule that makes a
-// new tree, which shares with the old one all that did not change, and no View
-// is held up. When no View has come for a fifth of a second, up to 64 changes
-// are written into the tree in place, which takes half the time. So only the
-// first View after such a calm may have to wait: for that one write, never for a
-// closure.
+// One Update runs at a time. Its closure writes into a set of its own. When that
+// has returned nil, new values go into the cells that the tree leads to, where
+// Views that began earlier go past them; once these have ended, the old values
+// are let go. Where records come or go a new tree is made, which shares with the
+// old one all that did not change. Neither holds a View up.
+//
+// When no View has come for a fifth of a second, up to 64 changes are written
+// into the tree in place, which spares the copies. So only the first View after
+// such a calm may have to wait: for that one write, never for a closure.
 //
 // # Watching
 //

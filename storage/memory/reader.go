@@ -30,8 +30,8 @@ func (r *reader) Get(key string) (string, error) {
 	if err := checkKey("key", key); err != nil {
 		return "", err
 	}
-	if value, ok := r.tree.Get(key); ok {
-		return value, nil
+	if c, ok := r.tree.Get(key); ok {
+		return c.at(r.position), nil
 	}
 	return "", storage.ErrNotFound
 }
@@ -54,8 +54,8 @@ func (r *reader) Ascend(from, to string) iter.Seq2[storage.Record, error] {
 			yield(storage.Record{}, err)
 			return
 		}
-		r.tree.Ascend(from, func(key, value string) bool {
-			if to != "" && key >= to || !yield(storage.Record{Key: key, Value: value}, nil) {
+		r.tree.Ascend(from, func(key string, c *cell) bool {
+			if to != "" && key >= to || !yield(storage.Record{Key: key, Value: c.at(r.position)}, nil) {
 				return false
 			}
 			steps++
@@ -75,8 +75,8 @@ func (r *reader) Descend(from, to string) iter.Seq2[storage.Record, error] {
 			yield(storage.Record{}, err)
 			return
 		}
-		descend(r.tree, to, func(key, value string) bool {
-			if key < from || !yield(storage.Record{Key: key, Value: value}, nil) {
+		descend(r.tree, to, func(key string, c *cell) bool {
+			if key < from || !yield(storage.Record{Key: key, Value: c.at(r.position)}, nil) {
 				return false
 			}
 			steps++

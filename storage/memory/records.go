@@ -11,7 +11,7 @@ func (s *Store) View(ctx context.Context, fn func(storage.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l, err := s.enter()
+	views, err := s.enter()
 	if err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func (s *Store) View(ctx context.Context, fn func(storage.Reader) error) error {
 	tx := &reader{tree: v.tree, position: v.position, ctx: ctx}
 	defer func() {
 		tx.tree = nil
-		s.leave(l)
+		s.leave(views)
 	}()
 	return fn(tx)
 }

@@ -34,15 +34,17 @@ type Config struct {
 // concurrent use. It starts no goroutine, so one that is not needed any more
 // may be dropped without Close.
 type Store struct {
-	current  atomic.Pointer[version]
-	lanes    lanes
-	writer   chan struct{} // holds one token while an Update runs
-	calm     time.Duration // the constant of that name, but in tests
-	met      time.Time     // when a View was last met, or zero; for the Update that runs
-	gate     sync.Mutex    // held while a version is written in place
-	history  history
-	log      log
-	counters counters
+	current   atomic.Pointer[version]
+	lanes     lanes
+	turn      atomic.Uint64 // how many turns there were, see unsettled
+	unsettled unsettled     // for the Update that runs
+	writer    chan struct{} // holds one token while an Update runs
+	calm      time.Duration // the constant of that name, but in tests
+	met       time.Time     // when a View was last met, or zero; for the Update that runs
+	gate      sync.Mutex    // held while a version is written in place
+	history   history
+	log       log
+	counters  counters
 
 	closed  atomic.Bool
 	closing chan struct{} // closed by Close
@@ -70,7 +72,7 @@ func New(config Config) *Store {
 	}
 	s.log.topics = make(map[string]*topic)
 	s.history.maxCommits, s.history.maxBytes = config.WatchCommits, config.WatchBytes
-	s.current.Store(&version{tree: btree.NewMap[string, string](degree)})
+	s.current.Store(&version{tree: btree.NewMap[string, *cell](degree)})
 	return s
 }
 
@@ -88,6 +90,7 @@ func (s *Store) Close() error {
 	s.log.free()
 	s.counters.free()
 	s.current.Load().tree.Clear()
+	s.unsettled = unsettled{}
 	<-s.writer
 	close(s.freed)
 	return nil

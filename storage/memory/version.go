@@ -9,18 +9,20 @@ import (
 	"github.com/gatehouse-go/gatehouse/storage"
 )
 
-type tree = btree.Map[string, string]
+type tree = btree.Map[string, *cell]
 
 // degree is that of the tree: a node has at most twice as many children.
 const degree = 32
 
 // version is one state of the records. One that a View has seen stays as it is:
 // the commit after it makes a new version, whose tree shares with the old one
-// what did not change. One that no View has seen yet may be written in place.
+// what did not change, or is the old one when only values did. One that no View
+// has seen yet may be written in place.
 type version struct {
 	tree     *tree
 	position storage.Position
 	state    atomic.Uint32
+	shared   bool // the tree is another version's, too: not to be written in place
 }
 
 // States of a version. It goes from unseen to shut and back, or to seen for good.
@@ -61,13 +63,39 @@ func (s *Store) see() *version {
 func (s *Store) publish(changes []storage.Change) storage.Position {
 	v := s.current.Load()
 	position := v.position + 1
-	if s.alone(v) && len(changes) <= inPlace && s.writeInPlace(v, changes) {
-		return position
+	alone := s.alone(v)
+	if !alone || v.shared || len(changes) > inPlace || !s.writeInPlace(v, changes) {
+		next := &version{position: position}
+		if s.unsettled.room(len(changes)) {
+			next.tree = s.revise(v.tree, changes, position)
+		} else {
+			next.tree = v.tree.Copy()
+			write(next.tree, changes)
+		}
+		next.shared = next.tree == v.tree
+		s.current.Store(next)
 	}
-	next := &version{tree: v.tree.Copy(), position: position}
-	write(next.tree, changes)
-	s.current.Store(next)
+	s.settle(alone)
 	return position
+}
+
+// revise puts new values into the cells of the tree, which shows them from the
+// position on. It returns the tree or, when records come or go, a changed copy.
+func (s *Store) revise(t *tree, changes []storage.Change, position storage.Position) *tree {
+	next := t
+	for i := range changes {
+		if c := &changes[i]; !c.Deleted {
+			if cell, found := next.Get(c.Key); found {
+				s.unsettled.put(cell, c.Value, position)
+				continue
+			}
+		}
+		if next == t {
+			next = t.Copy()
+		}
+		write(next, changes[i:i+1])
+	}
+	return next
 }
 
 // alone reports whether no View has been met for so long that none is expected.
@@ -100,7 +128,7 @@ func write(t *tree, changes []storage.Change) {
 		if c := &changes[i]; c.Deleted {
 			t.Delete(c.Key)
 		} else {
-			t.Set(c.Key, c.Value)
+			t.Set(c.Key, &cell{value: c.Value})
 		}
 	}
 }

@@ -62,8 +62,8 @@ func (w *writer) Ascend(from, to string) iter.Seq2[storage.Record, error] {
 		if !m.begin() {
 			return
 		}
-		w.tree.Ascend(from, func(key, value string) bool {
-			return (to == "" || key < to) && m.writtenUpTo(key) && m.record(key, value)
+		w.tree.Ascend(from, func(key string, c *cell) bool {
+			return (to == "" || key < to) && m.writtenUpTo(key) && m.record(key, c.at(w.position))
 		})
 		if !m.over {
 			m.writtenUpTo(to)
@@ -77,8 +77,8 @@ func (w *writer) Descend(from, to string) iter.Seq2[storage.Record, error] {
 		if !m.begin() {
 			return
 		}
-		descend(w.tree, to, func(key, value string) bool {
-			return key >= from && m.writtenDownTo(key) && m.record(key, value)
+		descend(w.tree, to, func(key string, c *cell) bool {
+			return key >= from && m.writtenDownTo(key) && m.record(key, c.at(w.position))
 		})
 		if !m.over {
 			m.writtenDownTo("")
