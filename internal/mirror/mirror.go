@@ -142,7 +142,12 @@ type tree[T any] = btree.Map[string, *T]
 
 // rows is what a State has of one table: a bucket for each scope. It is never
 // changed once a state has it.
-type rows[T any] struct{ scopes btree.Map[string, *bucket[T]] }
+type rows[T any] struct {
+	scopes btree.Map[string, *bucket[T]]
+	// changed are the keys of the rows that the commit changed which made
+	// these of those before; nil when they were built anew.
+	changed []table.Key
+}
 
 type bucket[T any] struct {
 	byKey  *tree[T]
@@ -232,6 +237,7 @@ func (m *Mirror[T]) apply(old any, c storage.Commit) (any, error) {
 			next.scopes.Set(scope, b)
 		}
 		m.set(b, ch.Key, ch.Row)
+		next.changed = append(next.changed, ch.Key)
 		if b.byKey.Len() == 0 {
 			next.scopes.Delete(scope)
 			b = nil

@@ -80,11 +80,7 @@ func (n Snapshot) Hosts() iter.Seq[Host] {
 			}
 		}
 		for d := range n.sys.domainByName.In(n.state, n.scope.Key()).All() {
-			h := Host{Name: d.Domain, GroupID: d.Group, MinSSL: d.MinSSL, DomainID: d.ID}
-			if cert, found := n.sys.certificateOf(n.state, n.scope, d.ID); found {
-				h.Content, h.Key = cert.Content, cert.Key
-			}
-			if !yield(h) {
+			if !yield(n.domainHost(d)) {
 				return
 			}
 		}
