@@ -74,7 +74,7 @@ type AppQuery struct {
 	Role     Role   `query:"auth_role"` // that the caller has
 	Name     string `query:"name"`      // a part of it
 	Owner    *bool  `query:"owner"`     // the caller's own, or those shared with him
-	UserName string `query:"user_name"` // of who made it
+	UserName string `query:"user_name"` // of someone who has a role in it
 }
 
 // AppRef asks for an application by what is given of it, to the letter.
@@ -275,6 +275,8 @@ func (in Instance) Applications(_ context.Context, q AppQuery) (list.Page[App], 
 	k := check.Coded("ROMA.00013000")
 	window := k.CommonPage(q.Paging)
 	k.Invalid("auth_role", string(q.Role), q.Role == "" || slices.Contains(core.Roles, q.Role))
+	k.Length("name", q.Name, 0, 256)
+	k.Length("user_name", q.UserName, 0, 64)
 	if k.Err() != nil {
 		return list.Page[App]{}, k.Err()
 	}
@@ -284,7 +286,7 @@ func (in Instance) Applications(_ context.Context, q AppQuery) (list.Page[App], 
 		return (q.Favorite == nil || *q.Favorite == favorite(a)) &&
 			(q.Owner == nil || *q.Owner == own(a)) &&
 			(q.Role == "" || a.Grants(in.Caller, q.Role)) &&
-			list.Matches(a.Name, q.Name, false) && list.Is(a.Owner.Name, q.UserName)
+			list.Matches(a.Name, q.Name, false) && (q.UserName == "" || a.HasUser(q.UserName))
 	})
 	page := mirror.Chain(
 		rows.Where(favorite),

@@ -59,7 +59,7 @@ type DictionaryChange struct {
 type DictionaryQuery struct {
 	list.Paging
 	Parent string `query:"parent_code"`
-	Code   string `query:"code"`
+	Code   string `query:"code"` // a part of it
 	Name   string `query:"name"` // a part of it
 }
 
@@ -239,6 +239,9 @@ func (in Instance) Dictionaries(_ context.Context, q DictionaryQuery) (list.Page
 	}
 	k := check.Coded("ROMA.00013000")
 	window := k.CommonPage(q.Paging)
+	k.Length("parent_code", q.Parent, 0, 64)
+	k.Length("code", q.Code, 0, 64)
+	k.Length("name", q.Name, 0, 64)
 	if k.Err() != nil {
 		return list.Page[Dictionary]{}, k.Err()
 	}
@@ -246,7 +249,7 @@ func (in Instance) Dictionaries(_ context.Context, q DictionaryQuery) (list.Page
 		return list.Page[Dictionary]{}, in.sys.dicts.Missing(q.Parent)
 	}
 	page := in.sys.dictsByOrder.Prefix(st, in.Scope.Key(), table.Str(q.Parent)).Where(func(d *dictionaryRow) bool {
-		return list.Is(d.Code, q.Code) && list.Matches(d.Name, q.Name, false)
+		return list.Matches(d.Code, q.Code, false) && list.Matches(d.Name, q.Name, false)
 	}).Page(window)
 	return list.Of(page.Rows, page.Total, func(d *dictionaryRow) Dictionary { return d.Dictionary }), nil
 }

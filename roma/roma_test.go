@@ -243,7 +243,9 @@ func TestAppList(t *testing.T) {
 		{"shared with him", friend, roma.AppQuery{Owner: new(false)}, "beta"},
 		{"in which he may delete", friend, roma.AppQuery{Role: roma.RoleDelete}, "beta delta"},
 		{"in which he may change", friend, roma.AppQuery{Role: roma.RoleModify}, "delta"},
-		{"of a user", friend, roma.AppQuery{UserName: "name of owner"}, "beta"},
+		{"in which a user has a role, as its owner", friend, roma.AppQuery{UserName: "name of owner"}, "beta"},
+		{"in which a user has a role, as a member", f.in, roma.AppQuery{UserName: "name of friend"}, "beta"},
+		{"in which nobody of the name has", f.in, roma.AppQuery{UserName: "name"}, ""},
 	} {
 		var names []string
 		page := must(c.in.Applications(f.Context(), c.q))(t)
@@ -254,7 +256,7 @@ func TestAppList(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.rule, got, c.want)
 		}
 	}
-	for _, q := range []roma.AppQuery{{Paging: list.Show(0, 501)}, {Paging: list.Show(10001, 1)}, {Role: "write"}} {
+	for _, q := range []roma.AppQuery{{Paging: list.Show(0, 501)}, {Paging: list.Show(10001, 1)}, {Role: "write"}, {Name: strings.Repeat("a", 257)}, {UserName: strings.Repeat("a", 65)}} {
 		_, err := f.in.Applications(f.Context(), q)
 		f.refused(fmt.Sprint(q), err, "ROMA.00013000")
 	}
@@ -303,6 +305,7 @@ func TestDictionaries(t *testing.T) {
 		{"at the top, small orders first, then by creation", roma.DictionaryQuery{}, "q p r"},
 		{"below one", roma.DictionaryQuery{Parent: "p"}, "c 1"},
 		{"by a code", roma.DictionaryQuery{Code: "r"}, "r"},
+		{"by a part of a code", roma.DictionaryQuery{Parent: "p", Code: "1"}, "c 1"},
 		{"by a part of a name", roma.DictionaryQuery{Name: "e q"}, "q"},
 		{"a page", roma.DictionaryQuery{Paging: list.Show(1, 1)}, "p"},
 	} {

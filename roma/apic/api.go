@@ -276,6 +276,8 @@ func (c Control) APIs(_ context.Context, q APIQuery) (list.Page[API], error) {
 	}
 	k := check.Query()
 	window := k.Page(q.Paging)
+	k.Length("name", q.Name, 0, 255)
+	k.Length("req_uri", q.URI, 0, maxURI)
 	k.OptionalEnum("req_protocol", q.Protocol, protocols...)
 	k.OptionalEnum("req_method", q.Method, methods...)
 	k.OptionalEnum("auth_type", q.AuthType, authTypes...)

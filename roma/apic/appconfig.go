@@ -165,6 +165,11 @@ func (c Control) ownConfig(r storage.Reader, ref AppConfigRef, role core.Role) (
 	if err := c.inApp(r, ref.AppID, role); err != nil {
 		return appConfigRow{}, err
 	}
+	k := check.Body() // 4.25 has APIG.2011 for ids in the path
+	k.ID("id", ref.ID)
+	if k.Err() != nil {
+		return appConfigRow{}, k.Err()
+	}
 	row, err := c.sys.appConfigRows.Load(r, c.Scope, ref.ID)
 	if err == nil && row.AppID != ref.AppID {
 		err = c.sys.appConfigRows.Missing(ref.ID)
@@ -232,8 +237,10 @@ func (c Control) AppConfigs(_ context.Context, q AppConfigQuery) (list.Page[AppC
 	if err != nil {
 		return list.Page[AppConfigItem]{}, err
 	}
-	k := check.Query()
+	k := check.Body() // 4.25.5 has APIG.2011 though its parameters are in the query
 	window := k.PolicyPage(q.Paging)
+	k.Length("config_name", q.Name, 0, 512)
+	k.Length("roma_app_name", q.AppName, 0, maxClientName)
 	if k.Err() != nil {
 		return list.Page[AppConfigItem]{}, k.Err()
 	}

@@ -211,6 +211,13 @@ func (c Control) BindCertificate(ctx context.Context, in CertificateSpec) (Domai
 // certificate is the certificate that a path names, with its domain and group.
 // One of another domain is APIG.3476, one of another group APIG.3475.
 func (c Control) certificate(st *mirror.State, ref CertificateRef) (*certificateRow, error) {
+	k := check.Query()
+	k.ID("group_id", ref.GroupID)
+	k.ID("domain_id", ref.ID)
+	k.ID("certificate_id", ref.CertificateID)
+	if k.Err() != nil {
+		return nil, k.Err()
+	}
 	if _, err := c.sys.groupRows.Get(st, c.Scope, ref.GroupID); err != nil {
 		return nil, err
 	}

@@ -131,6 +131,7 @@ func (c Control) Environments(_ context.Context, q EnvironmentQuery) (list.Page[
 	}
 	k := check.Query()
 	window := k.Page(q.Paging)
+	k.Length("name", q.Name, 0, 64)
 	if k.Err() != nil {
 		return list.Page[Environment]{}, k.Err()
 	}

@@ -211,6 +211,7 @@ func (c Control) Groups(_ context.Context, q GroupQuery) (list.Page[Group], erro
 	}
 	k := check.Query()
 	window := k.Page(q.Paging)
+	k.Length("name", q.Name, 0, 255)
 	k.Precise(q.Precise, "name")
 	if k.Err() != nil {
 		return list.Page[Group]{}, k.Err()

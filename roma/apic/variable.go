@@ -199,6 +199,7 @@ func (c Control) Variables(_ context.Context, q VariableQuery) (list.Page[Variab
 	k := check.Query()
 	k.ID("group_id", q.GroupID)
 	window := k.Page(q.Paging)
+	k.Length("variable_name", q.Name, 0, 32)
 	k.Precise(q.Precise, "name", "variable_name")
 	if k.Err() != nil {
 		return list.Page[Variable]{}, k.Err()

@@ -165,6 +165,7 @@ func (c Control) History(_ context.Context, q HistoryQuery) (list.Page[HistoryEn
 	}
 	k := check.Query()
 	window := k.Page(q.Paging)
+	k.Length("env_name", q.EnvName, 0, 64)
 	if k.Err() != nil {
 		return list.Page[HistoryEntry]{}, k.Err()
 	}

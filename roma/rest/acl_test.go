@@ -93,7 +93,7 @@ func TestACLErrors(t *testing.T) {
 	f.refused("DELETE", acls+"/"+long, nil, 400, "APIG.2011", "parameterName:id")
 	f.refused("DELETE", acls+"/nope", nil, 404, "APIG.3006", "")
 	f.refused("DELETE", acls+"/"+policy.ID, nil, 412, "APIG.3447", "The access control policy has been bound to APIs")
-	f.refused("PUT", acls+"?action=remove", `{"acls":[]}`, 400, "APIG.2011", "parameterName:action")
+	f.refused("PUT", acls+"?action=remove", `{"acls":[]}`, 400, "APIG.2011", `parameter action should be "delete"`)
 	f.refused("GET", acls+"?name="+long, nil, 400, "APIG.2011", "parameterName:name")
 	f.refused("GET", acls+"?limit=0", nil, 400, "APIG.2012", "parameterName:limit")
 

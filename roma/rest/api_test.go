@@ -181,7 +181,7 @@ func TestAPIErrors(t *testing.T) {
 	f.refused("PUT", apis+"/publish/x", nil, 400, "APIG.2000", "Parameter error: Serialization error: unexpected end of JSON input")
 	f.refused("GET", apis+"/versions/nope", nil, 404, "APIG.3022", "The API version does not exist,id:nope")
 	f.refused("GET", apis+"/nope", nil, 404, "APIG.3002", "API nope does not exist")
-	f.refused("POST", apis+"/publish?action=remove", `{"apis":["x"],"env_id":"y"}`, 400, "APIG.2011", "parameterName:action")
+	f.refused("POST", apis+"/publish?action=remove", `{"apis":["x"],"env_id":"y"}`, 400, "APIG.2011", `parameter action should be "online" or "offline"`)
 	f.refused("POST", apis+"/check", `{"type":"name","name":"demo"}`, 400, "APIG.3202", "The API name already exists, api_name:demo")
 	f.refused("POST", apis+"/check", `{"type":"path","req_method":"GET","req_uri":"/demo"}`, 400, "APIG.3301", "")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/gatehouse-go/gatehouse/internal/surface"
 	"github.com/gatehouse-go/gatehouse/roma"
@@ -25,6 +26,9 @@ func authenticate(sys *roma.System) func(*http.Request, *surface.Route) (context
 			return nil, fault.Of(f.denied)
 		}
 		id := r.PathValue("instance_id")
+		if f.badPath != "" && utf8.RuneCountInString(id) > 65 {
+			return nil, fault.Param(f.badPath, "instance_id", id)
+		}
 		in, err := sys.Instance(caller, r.PathValue("project_id"), id)
 		switch {
 		case errors.Is(err, fault.Of("ROMA.4011000")):

@@ -16,7 +16,8 @@ type family struct {
 	foreign                            fault.Code // a caller of another project
 	noInstance                         fault.Code
 	noInstanceStatus                   int // 0 is the catalogue's
-	badBody, badValue, badPath         fault.Code
+	badBody, badValue                  fault.Code
+	badPath                            fault.Code // an instance id that cannot be one, "" as one that is not there
 	missing                            fault.Code
 	broken                             fault.Code // the system, not the caller
 }
@@ -29,7 +30,7 @@ var (
 	}
 	instanceFamily = family{ // 4.1
 		noToken: "APIC.7100", badToken: "APIC.7102", expired: "APIC.7101", denied: "APIC.7106", foreign: "APIC.7111",
-		noInstance: "APIC.7302", badBody: "APIG.2000", badValue: "APIG.2012", badPath: "APIG.2012", missing: "APIG.2001",
+		noInstance: "APIC.7302", badBody: "APIG.2000", badValue: "APIG.2012", missing: "APIG.2001",
 		broken: "APIC.9000",
 	}
 	commonFamily = family{

@@ -131,8 +131,8 @@ func TestThrottleErrors(t *testing.T) {
 	f.refused("GET", bindings+"/binded-apis", nil, 400, "APIG.2001", "parameterName:throttle_id")
 	f.refused("GET", bindings+"/unbinded-apis?throttle_id=nope", nil, 404, "APIG.3005", "")
 	f.refused("GET", bindings+"/binded-throttles?api_id=nope", nil, 404, "APIG.3002", "API nope does not exist")
-	f.refused("PUT", bindings+"?action=remove", apic.UnbindThrottles{IDs: []string{bound.ID}}, 400, "APIG.2011", "parameterName:action")
-	f.refused("PUT", bindings, apic.UnbindThrottles{IDs: []string{bound.ID}}, 400, "APIG.2011", "parameterName:action")
+	f.refused("PUT", bindings+"?action=remove", apic.UnbindThrottles{IDs: []string{bound.ID}}, 400, "APIG.2011", `parameter action should be "delete"`)
+	f.refused("PUT", bindings, apic.UnbindThrottles{IDs: []string{bound.ID}}, 400, "APIG.2011", `parameter action should be "delete"`)
 
 	specials := throttles + "/" + policy.ID + "/throttle-specials"
 	f.refused("POST", specials, `{"object_type":"APP","object_id":"nope","call_limits":801}`, 400, "APIG.2003", "The parameter value is too large,parameterName:call_limits"+referTo)

@@ -3,8 +3,10 @@ package check
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-go/gatehouse/internal/table"
+	"github.com/gatehouse-go/gatehouse/roma/fault"
 	"github.com/gatehouse-go/gatehouse/roma/list"
 )
 
@@ -52,9 +54,15 @@ func (c *Check) Precise(p list.Precise, filters ...string) {
 }
 
 // Action requires the query parameter action to be one of the given words, as
-// the batch calls do. Anything else is APIG.2011.
+// the batch calls do. Anything else is APIG.2011, in words of their own.
 func Action(action string, words ...string) error {
-	c := Body()
-	c.Invalid("action", action, slices.Contains(words, action))
-	return c.Err()
+	if slices.Contains(words, action) {
+		return nil
+	}
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = strconv.Quote(w)
+	}
+	return fault.Of(inBody).Naming("action", action).
+		Saying("Invalid parameter value: parameter action should be %s", strings.Join(quoted, " or "))
 }

@@ -85,6 +85,12 @@ func (a *App) Roles(p iam.Principal) []Role {
 	return nil
 }
 
+// HasUser reports whether a user of the name has a role in the application: its
+// owner, or a member.
+func (a *App) HasUser(name string) bool {
+	return a.Owner.Name == name || slices.ContainsFunc(a.Members, func(m Member) bool { return m.Name == name })
+}
+
 // Grants reports whether the caller has the role.
 func (a *App) Grants(p iam.Principal, role Role) bool {
 	return slices.Contains(a.Roles(p), role)
