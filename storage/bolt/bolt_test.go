@@ -1,6 +1,7 @@
 package bolt_test
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,6 +26,8 @@ func open(t testing.TB, path string) storage.Store {
 	}
 	return file{s, path}
 }
+
+var ctx = context.Background()
 
 func fresh(t testing.TB) storage.Store { return open(t, filepath.Join(t.TempDir(), "store")) }
 

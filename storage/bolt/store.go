@@ -109,8 +109,8 @@ func Open(path string, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := check(db); err != nil {
-		return nil, fmt.Errorf("%w: %q: %w", ErrNotAStore, path, errors.Join(err, db.Close()))
+	if err := prepare(db); err != nil {
+		return nil, fmt.Errorf("bolt: opening %q: %w", path, errors.Join(err, db.Close()))
 	}
 	return &Store{
 		db:      db,
@@ -121,11 +121,11 @@ func Open(path string, config Config) (*Store, error) {
 	}, nil
 }
 
-// create makes the file of an empty store, if there is none. It gets its name
-// only when it is whole and on the disk, so that a process that is killed in
-// between leaves nothing that could not be opened.
+// create makes an empty database, if there is none. It gets its name only when it
+// is whole and on the disk, so that a process that is killed in between leaves
+// nothing that could not be opened.
 func create(path string) error {
-	if info, err := os.Stat(path); err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	dir := filepath.Dir(path)
@@ -141,15 +141,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{about, records, changes, topics, entries, counters} {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		return tx.Bucket(about).Put(formatKey, []byte(format))
-	})
-	if err := errors.Join(err, db.Close()); err != nil {
+	if err := db.Close(); err != nil {
 		return err
 	}
 	// Of two processes that get here at once the second must not replace the
@@ -209,9 +201,15 @@ func openFile(path string, wait time.Duration) (*bbolt.DB, error) {
 	}
 }
 
-// check reports what makes the file not one of ours.
-func check(db *bbolt.DB) error {
-	return db.View(func(tx *bbolt.Tx) error {
+// prepare makes a store of a database in which there is nothing, and reports what
+// makes any other not one of ours.
+func prepare(db *bbolt.DB) error {
+	empty := false
+	err := db.View(func(tx *bbolt.Tx) error {
+		if first, _ := tx.Cursor().First(); first == nil {
+			empty = true
+			return nil
+		}
 		b := tx.Bucket(about)
 		if b == nil {
 			return fmt.Errorf("no bucket %q", about)
@@ -220,6 +218,20 @@ func check(db *bbolt.DB) error {
 			return fmt.Errorf("format %q, want %q", got, format)
 		}
 		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotAStore, err)
+	}
+	if !empty {
+		return nil
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{about, records, changes, topics, entries, counters} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(about).Put(formatKey, []byte(format))
 	})
 }
 

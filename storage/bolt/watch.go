@@ -128,7 +128,7 @@ func (s *Store) keep(b *bbolt.Bucket, c storage.Commit) error {
 	total += int64(len(value))
 	// Some at a time, so that few commits have to touch the first page.
 	if most := storage.Position(s.config.WatchCommits); kept > most+most/16 || total-bytesBefore(v) > s.config.WatchBytes {
-		return s.drop(b, c.Position+1-most, total, s.config.WatchBytes-s.config.WatchBytes/16)
+		return s.drop(b, c.Position+1-min(most, kept), total, s.config.WatchBytes-s.config.WatchBytes/16)
 	}
 	return nil
 }
