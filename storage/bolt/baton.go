@@ -18,7 +18,7 @@ type baton struct {
 }
 
 // take waits for the baton. It fails when the context ends or closing is closed
-// first; both may be nil.
+// first, which may be nil.
 func (b *baton) take(ctx context.Context, closing <-chan struct{}) error {
 	b.mu.Lock()
 	if !b.held {
@@ -30,15 +30,11 @@ func (b *baton) take(ctx context.Context, closing <-chan struct{}) error {
 	b.line = append(b.line, turn)
 	b.mu.Unlock()
 
-	var done <-chan struct{}
-	if ctx != nil {
-		done = ctx.Done()
-	}
 	var err error
 	select {
 	case <-turn:
 		return nil
-	case <-done:
+	case <-ctx.Done():
 		err = ctx.Err()
 	case <-closing:
 		err = storage.ErrClosed

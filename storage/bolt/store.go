@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -248,7 +249,7 @@ func (s *Store) Close() error {
 	close(s.closing)
 	s.mu.Unlock()
 
-	s.baton.take(nil, nil) // and keep it: nobody writes any more
+	_ = s.baton.take(context.Background(), nil) // and keep it: nobody writes any more
 	s.settle()
 	s.readers.Wait()
 	err := s.db.Close()
