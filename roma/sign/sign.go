@@ -46,9 +46,9 @@ const (
 // Window is how far the time of a signature may be from the verifier's.
 const Window = 15 * time.Minute
 
-// unsigned stands for the hash of a body that is not signed, as the vendor's
-// clients have it for bodies that are not JSON.
-const unsigned = "UNSIGNED-PAYLOAD"
+// Unsigned stands for the hash of a body that is not signed, as the vendor's
+// clients have it for bodies that are not JSON. It is given in ContentHeader.
+const Unsigned = "UNSIGNED-PAYLOAD"
 
 const dateFormat = "20060102T150405Z"
 
@@ -168,7 +168,7 @@ func (a Authorization) contentHash(r *http.Request, body []byte) (string, error)
 		return hash, nil
 	case !slices.Contains(a.Signed, strings.ToLower(ContentHeader)):
 		return "", fmt.Errorf("%w: %s is not signed", ErrRequest, ContentHeader)
-	case given != unsigned && given != hash:
+	case given != Unsigned && given != hash:
 		return "", ErrBody
 	}
 	return given, nil
@@ -183,8 +183,22 @@ func Sign(r *http.Request, body []byte, access, secret string, now time.Time) er
 	if access == "" || secret == "" || strings.ContainsAny(access, ",= ") {
 		return fmt.Errorf("%w: the key", ErrMalformed)
 	}
+	a, text, date, err := Prepare(r, body, now)
+	if err != nil {
+		return err
+	}
+	a.Access = access
+	r.Header.Set("Authorization", a.String()+", Signature="+signature(text, date, secret))
+	return nil
+}
+
+// Prepare is Sign but for the signature, for who makes another one of the same
+// text: it removes Authorization, sets X-Sdk-Date, and returns which headers
+// are signed, the canonical request, and the date. With Unsigned in
+// X-Sdk-Content-Sha256 the body is not looked at.
+func Prepare(r *http.Request, body []byte, now time.Time) (a Authorization, text, date string, err error) {
 	r.Header.Del("Authorization")
-	date := now.UTC().Format(dateFormat)
+	date = now.UTC().Format(dateFormat)
 	r.Header.Set(DateHeader, date)
 	signed := []string{"host"}
 	for name := range r.Header {
@@ -198,13 +212,8 @@ func Sign(r *http.Request, body []byte, access, secret string, now time.Time) er
 	if hash == "" {
 		hash = hexHash(body)
 	}
-	text, err := canonical(r, signed, hash)
-	if err != nil {
-		return err
-	}
-	a := Authorization{Access: access, Signed: signed}
-	r.Header.Set("Authorization", a.String()+", Signature="+signature(text, date, secret))
-	return nil
+	text, err = canonical(r, signed, hash)
+	return Authorization{Signed: signed}, text, date, err
 }
 
 // signature signs the hash of a canonical request.
