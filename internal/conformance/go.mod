@@ -11,6 +11,7 @@ require (
 )
 
 require (
+	github.com/anishathalye/porcupine v1.3.1 // indirect
 	github.com/fatih/color v1.10.0 // indirect
 	github.com/goccy/go-yaml v1.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -20,8 +21,9 @@ require (
 	github.com/modern-go/concurrent v0.0.0-20180228061459-e0a39a4cb421 // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/tjfoc/gmsm v1.4.1 // indirect
+	go.etcd.io/bbolt v1.5.0 // indirect
 	go.mongodb.org/mongo-driver v1.13.1 // indirect
-	golang.org/x/sys v0.0.0-20220722155257-8c9f86f7a55f // indirect
+	golang.org/x/sys v0.45.0 // indirect
 	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
 	gopkg.in/ini.v1 v1.67.0 // indirect
 )
@@ -29,5 +31,8 @@ require (
 require (
 	github.com/AgoraIO-Community/go-tokenbuilder v1.0.0
 	github.com/gaissmai/bart v0.30.0
+	github.com/gatehouse-go/gatehouse/storage/bolt v0.0.0-00010101000000-000000000000
 	github.com/tidwall/btree v1.8.2 // indirect
 )
+
+replace github.com/gatehouse-go/gatehouse/storage/bolt => ../../storage/bolt

@@ -20,6 +20,7 @@ import (
 	sdk "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/roma/v2"
 
 	"github.com/gatehouse-go/gatehouse/roma"
+	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
 	"github.com/gatehouse-go/gatehouse/roma/rest"
 	"github.com/gatehouse-go/gatehouse/storage/memory"
@@ -90,6 +91,18 @@ type romaOperation struct {
 	Status  int    `json:"status"`
 }
 
+// faulty fails over one access key, as an identity service that is down.
+type faulty struct{ *iam.Static }
+
+const brokenKey = "broken-ak"
+
+func (a faulty) Key(ctx context.Context, key string) (iam.Principal, string, error) {
+	if key == brokenKey {
+		return iam.Principal{}, "", errors.New("the identity service is down")
+	}
+	return a.Static.Key(ctx, key)
+}
+
 func startROMA(t *testing.T) *romaFixture {
 	t.Helper()
 	users := iam.NewStatic()
@@ -97,7 +110,10 @@ func startROMA(t *testing.T) *romaFixture {
 	users.AddKey("nobody-ak", "nobody-sk", iam.Principal{UserID: "u2", UserName: "nobody"})
 	users.AddUser(iam.User{ID: "u3", Name: "friend"})
 	store := memory.New(memory.Config{})
-	sys, err := roma.New(store, roma.Config{Authenticator: users, Directory: users})
+	function := func(_ context.Context, urn string) (bool, error) { return urn != "urn:nope", nil }
+	sys, err := roma.New(store, roma.Config{
+		Authenticator: faulty{users}, Directory: users, APIC: apic.Config{Resolvers: apic.Resolvers{Function: function}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,13 @@ func (f *romaFixture) applications() (ids []string) {
 	f.refused("3.1.3", args{"body": args{"name": "?"}}, 400, "ROMA.4001029")
 	f.refused("3.1.3", args{"body": args{"name": "app 9", "key": "x"}}, 400, "ROMA.4001040")
 	f.refused("3.1.3", args{"body": args{"name": "app 9", "secret": "x"}}, 400, "ROMA.4001041")
+	f.id("3.1.3", args{"body": args{"name": "app 2", "key": "my-key"}})
+	f.refused("3.1.3", args{"body": args{"name": "app 3", "key": "my-key"}}, 400, "ROMA.00014012")
+	full := f.call("3.1.1", args{"key": "my-key"}).text("id")
+	group := f.id("4.2.1", args{"body": args{"name": "its group", "version": "V2", "roma_app_id": full}})
+	f.refused("3.1.6", args{"app_id": full}, 400, "ROMA.00014014")
+	f.call("4.2.3", args{"group_id": group})
+	f.call("3.1.6", args{"app_id": full})
 	f.refused("3.1.4", args{"app_id": "nope"}, 404, "ROMA.00014001")
 	if got := f.total(2, "3.1.2", args{"owner": true}).at("apps", 0); got["favorite"] != true {
 		f.Errorf("the favorite is not the first: %v", got)
@@ -358,6 +365,7 @@ func (f *romaFixture) authorized(api string, apps []string) {
 	f.total(1, "4.18.3", app)
 	f.total(1, "4.18.6", args{"api_id": api})
 	f.call("4.18.5", app)
+	f.refused("3.1.6", app, 412, "APIG.3481")
 	f.call("4.18.2", args{"app_auth_id": auth.text("id")})
 	f.total(0, "4.18.3", app)
 }
