@@ -61,7 +61,7 @@ func (f *romaFixture) applications() (ids []string) {
 	f.id("3.1.3", args{"body": args{"name": "app 2", "key": "my-key"}})
 	f.refused("3.1.3", args{"body": args{"name": "app 3", "key": "my-key"}}, 400, "ROMA.00014012")
 	full := f.call("3.1.1", args{"key": "my-key"}).text("id")
-	group := f.id("4.2.1", args{"body": args{"name": "its group", "version": "V2", "roma_app_id": full}})
+	group := f.id("4.2.1", args{"body": args{"name": "its-group", "version": "V2", "roma_app_id": full}})
 	f.refused("3.1.6", args{"app_id": full}, 400, "ROMA.00014014")
 	f.call("4.2.3", args{"group_id": group})
 	f.call("3.1.6", args{"app_id": full})
