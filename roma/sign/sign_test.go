@@ -95,7 +95,7 @@ func TestVerify(t *testing.T) {
 		{"another time", func(r *http.Request) { r.Header.Set("X-Sdk-Date", "20261120T080001Z") }, body, 0, sign.ErrSignature},
 		{"no time", func(r *http.Request) { r.Header.Del("X-Sdk-Date") }, body, 0, sign.ErrDate},
 		{"a time in another form", func(r *http.Request) { r.Header.Set("X-Sdk-Date", "2026-11-20T08:00:00Z") }, body, 0, sign.ErrDate},
-		{"a body declared Unsigned afterwards", func(r *http.Request) { r.Header.Set("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD") }, "{}", 0, sign.ErrRequest},
+		{"a body declared unsigned afterwards", func(r *http.Request) { r.Header.Set("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD") }, "{}", 0, sign.ErrRequest},
 	} {
 		r := request("POST", "http://roma.example.com/v2/p1/apis?a=1&b=2", body)
 		if err := sign.Sign(r, []byte(body), "ak", "sk", at); err != nil {
