@@ -3,9 +3,9 @@ package gateway
 import (
 	"net/http"
 	"net/netip"
-	"sync"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/acl"
 	"github.com/gatehouse-go/gatehouse/roma/internal/core"
 )
 
@@ -31,14 +31,29 @@ type call struct {
 	values []string // of route.params, decoded, in their order
 	rest   string   // of a path matched by its prefix: what follows, encoded as it came; "" or /...
 
+	// preflight is set when the call is a CORS preflight that the gateway
+	// answers itself, for the route: no stage after that of the API is asked.
+	preflight bool
+
 	caller  caller
 	backend *backend // where it goes
+	bound   []bound  // of route.plan.params, in their order
+	// outward is what the BACKEND authorizer said, $context.authorizer.backend.
+	outward map[string]string
+	out     outcome // of the backend
+	scratch []byte  // for putting texts together
 
 	refused refusal
 	// dry is set while nothing may be taken, called or sent: Explain.
 	dry   bool
 	trace *Explanation // nil unless explained
-	limit limited
+
+	access  acl.Decision // of the list that refused it
+	metered metered
+	visit   string // of the authorization: visit_params, for plug-ins
+	body    []byte // all of it, where a signature asked for it
+
+	search search // of the route
 }
 
 // caller is who makes a call, as far as it has shown.
@@ -46,6 +61,8 @@ type caller struct {
 	How Way
 	// App is the application, nil when none is known. It is shared.
 	App *core.App
+	// terms are what is bound to the application.
+	terms *client
 	// AccountID and AccountName are the account's: of the token or access key
 	// with IAM, of the application's owner with APP.
 	AccountID, AccountName string
@@ -88,8 +105,6 @@ func (w Way) String() string {
 	}
 	return "unknown"
 }
-
-var calls = sync.Pool{New: func() any { return new(call) }}
 
 // param returns the decoded value of a path parameter.
 func (c *call) param(name string) (value string, found bool) {

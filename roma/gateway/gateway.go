@@ -22,70 +22,28 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/ratelimit"
 	"github.com/gatehouse-go/gatehouse/roma"
-	"github.com/gatehouse-go/gatehouse/roma/iam"
-	"github.com/gatehouse-go/gatehouse/storage"
 )
-
-// Config is what a host may set. Project and Instance are required; the zero
-// value of the rest works.
-type Config struct {
-	// Project and Instance say whose APIs are served.
-	Project, Instance string
-	// Clock tells the time of windows, quotas and signatures. Nil is the
-	// system's. It must be safe for concurrent use.
-	Clock func() time.Time
-	// Authenticator knows the credentials of callers of APIs with IAM
-	// authentication. Nil is the system's.
-	Authenticator iam.Authenticator
-	// Authorizers are the custom authorizers. Nil has none: what names one is
-	// refused.
-	Authorizers Authorizers
-	// Functions are what FUNCTION backends invoke. Nil has none.
-	Functions Functions
-	// Transport takes requests to backends. Nil is the gateway's own.
-	Transport http.RoundTripper
-	// Counters are where limits are counted together with other gateways of the
-	// instance. Nil counts in this process.
-	Counters storage.Counters
-	// PassWhenDown lets calls through while the Counters cannot be asked.
-	// Otherwise they are refused.
-	PassWhenDown bool
-	// Keys is how many counters are kept at a time where they are counted in
-	// this process; 0 is a million.
-	Keys int
-	// PlainAppCode accepts AppCodes, and the other secrets that an application
-	// can show as they are, over HTTP too. Otherwise they count over HTTPS
-	// alone, as they can be read on the way.
-	PlainAppCode bool
-	// Codes replace the codes of refusals.
-	Codes map[Cause]string
-	// MaxURI and MaxHeader are the most bytes of a request's target and of all
-	// its headers; 0 is 32 KiB each.
-	MaxURI, MaxHeader int
-	// MaxSignedBody is the most bytes of a body that is read into memory since
-	// its hash is signed; 0 is 12 MiB. A longer one is refused: its client
-	// streams it with UNSIGNED-PAYLOAD.
-	MaxSignedBody int64
-	// Logger is told of every call, and of backends going down and coming up.
-	// Nil is silent.
-	Logger *slog.Logger
-	// Observe is told of every call when it is over. Nil is none. It must be
-	// safe for concurrent use, and quick.
-	Observe func(Observation)
-}
 
 // Gateway serves the published APIs of an instance. Make one with [New]; it is
 // safe for concurrent use.
 type Gateway struct {
-	sys    *roma.System
 	config Config
 	now    func() time.Time
+	log    *slog.Logger
 
 	live    atomic.Pointer[live]
 	refresh sync.Mutex // held while live is brought up to date
+	quotas  quotas
+	ids     requestIDs
+	tokens  tokenKey
 
-	// Of the backends: plan.go, channel.go, proxy.go.
+	// limiter counts in this process; where it is nil, shared counts.
+	limiter *ratelimit.Limiter
+	shared  ratelimit.Shared
+
+	// Of the backends: backends.go.
 	backends backends
 
 	stop    context.CancelFunc // ends what runs in the background
@@ -96,18 +54,35 @@ type Gateway struct {
 // instance, or names the field of the config that is wrong. Close ends what
 // runs in the background.
 func New(sys *roma.System, config Config) (*Gateway, error) {
-	if config.Clock == nil {
-		config.Clock = sys.Now
+	config, err := config.complete(sys)
+	if err != nil {
+		return nil, err
 	}
-	if config.Authenticator == nil {
-		config.Authenticator = sys.Authenticator()
+	snap, err := sys.Snapshot(config.Project, config.Instance)
+	if err != nil {
+		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	g := &Gateway{sys: sys, config: config, now: config.Clock, stop: stop}
+	g := &Gateway{config: config, now: config.Clock, log: config.Logger, stop: stop}
+	g.ids.begin()
+	g.tokens.draw()
+	if config.Counters != nil {
+		g.shared = ratelimit.Shared{
+			Counters: config.Counters, PassWhenDown: config.PassWhenDown,
+			Prefix: "roma/gateway/" + config.Project + "/" + config.Instance + "/",
+		}
+	} else if g.limiter, err = ratelimit.New(ratelimit.Config{Keys: config.Keys}); err != nil {
+		stop()
+		return nil, err
+	}
 	if err := g.backends.open(ctx, g); err != nil {
 		stop()
 		return nil, err
 	}
+	first := g.compile(snap, nil)
+	g.backends.update(nil, first)
+	g.live.Store(first)
+	g.running.Go(func() { g.follow(ctx, snap) })
 	return g, nil
 }
 
@@ -119,34 +94,36 @@ func (g *Gateway) Close() error {
 	return g.backends.close()
 }
 
-// Authorizers know the custom authorizers by their ids: FRONTEND ones, that
-// authenticate callers, and BACKEND ones, that speak for the gateway towards
-// backends. It must be safe for concurrent use.
-type Authorizers interface {
-	// Authorize asks the authorizer with the id about a request, whose body is
-	// not to be read. An error is a fault of the authorizer, not a refusal.
-	Authorize(ctx context.Context, id string, in Question) (Verdict, error)
+// isHTTPS reports whether a request came over HTTPS.
+func (g *Gateway) isHTTPS(r *http.Request) bool {
+	if g.config.Secure != nil {
+		return g.config.Secure(r)
+	}
+	return r.TLS != nil
 }
 
-// Question is what a custom authorizer is asked. The request is the gateway's:
-// it is not to be changed or kept.
-type Question struct {
-	Request *http.Request
-	Client  string // the caller's address
-	APIID   string
-	Stage   string // the name of the environment
-	AppID   string // "" when unknown
-}
-
-// Verdict is a custom authorizer's answer. The zero Verdict denies.
-type Verdict struct {
-	// Known tells whom the authorizer does not know, who gets a 401, from whom
-	// it refuses, who gets a 403.
-	Known bool
-	Allow bool
-	// Account is who calls, for limits by user; "" is nobody.
-	Account string
-	// Context is what backend parameters can take from,
-	// $context.authorizer.frontend.<name> and $context.authorizer.backend.<name>.
-	Context map[string]string
+// ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler when
+// an answer that has begun cannot be given whole.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := g.begin(r, g.now())
+	defer c.end()
+	c.open(w.Header())
+	if c.asksToken() {
+		if refused := c.giveToken(w); refused != nil {
+			c.fail(w, refused)
+		}
+		return
+	}
+	refused, _ := c.judge()
+	c.tellLimits(w.Header())
+	switch {
+	case refused != nil:
+	case c.preflight:
+		c.answerPreflight(w)
+	default:
+		refused = g.forward(w, c, c.backend)
+	}
+	if refused != nil {
+		c.fail(w, refused)
+	}
 }
