@@ -408,7 +408,7 @@ func (x *exchange) answer() error {
 		if res.ProtoMinor == 0 {
 			res.Proto = "HTTP/1.0"
 		}
-		res.Request = x.req
+		res.Request, res.TLS = x.req, x.c.tls
 		res.Header = make(http.Header, 8)
 		room := x.room[:]
 		if res.StatusCode < 200 {

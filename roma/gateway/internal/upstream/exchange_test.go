@@ -195,7 +195,7 @@ func TestEnds(t *testing.T) {
 		io.WriteString(c, head+"Content-Length: 10\r\n\r\nhello")
 		readRequest(r)
 	}
-	deaf := func(c *net.TCPConn, r *bufio.Reader, _ int) { time.Sleep(time.Second) }
+	deaf := func(c *net.TCPConn, r *bufio.Reader, _ int) { time.Sleep(300 * time.Millisecond) }
 	cause := errors.New("enough")
 	for _, c := range []struct {
 		name string
@@ -284,7 +284,7 @@ func TestDeadlinesDoNotOutliveTheExchange(t *testing.T) {
 	})
 	for _, method := range []string{"GET", "POST"} {
 		lean := newLean(t, Config{})
-		for i, within := range []time.Duration{time.Second, 0, time.Minute} {
+		for i, within := range []time.Duration{300 * time.Millisecond, 0, time.Minute} {
 			var body io.Reader
 			if method == "POST" {
 				body = io.MultiReader(strings.NewReader("x"))

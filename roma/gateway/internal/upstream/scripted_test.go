@@ -117,12 +117,7 @@ type outcome struct {
 // observe carries out an exchange and reads all of its answer.
 func observe(rt http.RoundTripper, req *http.Request) (o outcome, err error) {
 	var informed []string
-	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-			informed = append(informed, fmt.Sprint(code, h))
-			return nil
-		},
-	}))
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), informing(&informed)))
 	res, err := rt.RoundTrip(req)
 	if err != nil {
 		return outcome{Failed: true}, err
@@ -130,6 +125,16 @@ func observe(rt http.RoundTripper, req *http.Request) (o outcome, err error) {
 	defer res.Body.Close()
 	body, bodyErr := io.ReadAll(res.Body)
 	return summary(res, string(body), bodyErr, informed), nil
+}
+
+// informing notes informational answers.
+func informing(notes *[]string) *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			*notes = append(*notes, fmt.Sprint(code, h))
+			return nil
+		},
+	}
 }
 
 func summary(res *http.Response, body string, bodyErr error, informed []string) outcome {
@@ -275,9 +280,13 @@ func TestAgreesWithNetHTTP(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			lean, standard := newLean(t, Config{}), newStandard(t)
+			wrapped := newLean(t, Config{DialContext: dialWrapped})
 			url := backend(t, c.play)
 			for i := range 2 {
 				got, gotErr := observe(lean, newRequest(t, c.method, url+"/x", nil))
+				if other, err := observe(wrapped, newRequest(t, c.method, url+"/x", nil)); other != got {
+					t.Errorf("exchange %d:\n by system calls %+v %v\n by net.Conn     %+v %v", i+1, got, gotErr, other, err)
+				}
 				want, wantErr := observe(standard, newRequest(t, c.method, url+"/x", nil))
 				if got.Body != want.Body {
 					if len(got.Body) > 100 || len(want.Body) > 100 {
@@ -293,6 +302,12 @@ func TestAgreesWithNetHTTP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dialWrapped hides the socket, so that it is used as any net.Conn.
+func dialWrapped(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, addr)
+	return struct{ net.Conn }{c}, err
 }
 
 // TestRefuses lists answers that readers may take differently.
