@@ -107,6 +107,7 @@ func (g *Gateway) isHTTPS(r *http.Request) bool {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := g.begin(r, g.now())
 	defer c.end()
+	defer c.observe()
 	c.open(w.Header())
 	if c.asksToken() {
 		if refused := c.giveToken(w); refused != nil {

@@ -77,15 +77,15 @@ func fields(h http.Header, block string, room []string) error {
 			}
 			return nil
 		}
-		colon := strings.IndexByte(line, ':')
-		if colon < 0 {
+		before, value, ok := strings.Cut(line, ":")
+		if !ok {
 			return malformed("header line without a colon")
 		}
-		name, ok := canonical(line[:colon])
+		name, ok := canonical(before)
 		if !ok { // a leading space, which once folded lines, is one of these
-			return malformed("header field name %.64q", line[:colon])
+			return malformed("header field name %.64q", before)
 		}
-		value := trim(line[colon+1:])
+		value = trim(value)
 		if !all(value, valueByte) {
 			return malformed("value of header field %.64q", name)
 		}

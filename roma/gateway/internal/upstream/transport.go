@@ -65,7 +65,8 @@ type Config struct {
 // section 9.2.2) or the request has an Idempotency-Key, and the body, if any,
 // was small and at hand. Other failures are returned: see [DialError],
 // [MalformedError], [ErrHeadTooLarge]; the context's cause when it ended first;
-// io.ErrUnexpectedEOF when the backend hung up early.
+// io.ErrUnexpectedEOF when the backend hung up early. Request.Cancel, which is
+// deprecated, is not heeded.
 type Transport struct {
 	config   Config
 	tls      *tls.Config
@@ -175,9 +176,6 @@ func (t *Transport) declines(req *http.Request) bool {
 		return true
 	}
 	if _, ok := req.Header["Upgrade"]; ok {
-		return true
-	}
-	if req.Cancel != nil { //nolint:staticcheck // deprecated, yet part of the contract
 		return true
 	}
 	if req.Body == nil {

@@ -134,7 +134,6 @@ func TestDeclines(t *testing.T) {
 		"host beyond ASCII":            func(r *http.Request) { r.URL.Host = "ä.example" },
 		"Host with a space":            func(r *http.Request) { r.Host = "a b" },
 		"Host with CRLF":               func(r *http.Request) { r.Host = "a\r\nX: y" },
-		"Cancel":                       func(r *http.Request) { r.Cancel = make(chan struct{}) },
 		"length without body":          func(r *http.Request) { r.ContentLength = 5 },
 		"identity":                     func(r *http.Request) { r.Body, r.TransferEncoding = body(), []string{"identity"} },
 		"chunked without body":         func(r *http.Request) { r.TransferEncoding = []string{"chunked"} },

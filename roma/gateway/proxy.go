@@ -1,0 +1,465 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-go/gatehouse/roma/gateway/internal/upstream"
+)
+
+// outcome is what came of a call at its backend.
+type outcome struct {
+	status         int   // of the answer, 0 before it
+	received, sent int64 // bytes of the caller's body and of the answer's
+	took           time.Duration
+	address        string // of the backend, the last one tried
+	tries          int
+	aborted        bool // the answer broke off
+}
+
+// forward takes a call that passed all stages to its backend and the answer
+// back. Where there is no answer the refusal says why, and nothing has been
+// written. An answer that breaks off ends in a panic with http.ErrAbortHandler,
+// as with httputil.ReverseProxy, for that tells the caller that it is not
+// whole.
+func (g *Gateway) forward(w http.ResponseWriter, c *call, b *backend) *refusal {
+	if b.authorizer != "" {
+		if refused := c.speak(b.authorizer); refused != nil {
+			return refused
+		}
+	}
+	switch b.kind {
+	case toMock:
+		return c.mock(w, b)
+	case toFunction:
+		return g.invoke(w, c, b)
+	}
+	return g.proxy(w, c, b)
+}
+
+// speak asks the BACKEND authorizer what the gateway says of itself to the
+// backend.
+func (c *call) speak(authorizer string) *refusal {
+	if c.g.config.Authorizers == nil {
+		return c.refuse(CustomForbidden)
+	}
+	verdict, err := c.g.config.Authorizers.Authorize(c.r.Context(), authorizer, Question{
+		Request: c.r, Client: addressText(c.client), APIID: c.route.APIID, Stage: c.stage.name, AppID: c.caller.appID(),
+	})
+	switch {
+	case err != nil:
+		c.g.backends.warn("gateway: an authorizer failed", slog.String("authorizer", authorizer), slog.Any("error", err))
+		return c.refuse(Failed)
+	case !verdict.Allow:
+		return c.refuse(CustomForbidden)
+	}
+	c.outward = verdict.Context
+	return nil
+}
+
+// exchange is one call at a backend over HTTP. It is not pooled: transports
+// may hold what is in it for longer than the call takes.
+type exchange struct {
+	w      http.ResponseWriter
+	host   string // the Host header
+	url    url.URL
+	upload upload
+	trace  httptrace.ClientTrace
+	texts  [8]string // behind lists of one value
+	ones   int
+
+	mu       sync.Mutex
+	informed bool // a 1xx answer went to the caller
+	answered bool // none may any more
+
+	timer   *time.Timer
+	cancel  context.CancelFunc
+	expired atomic.Bool
+}
+
+// byDeadline is a transport that minds a deadline without a context for it.
+type byDeadline interface {
+	RoundTripBy(*http.Request, time.Time) (*http.Response, error)
+}
+
+// proxy takes a call to a backend over HTTP.
+func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
+	if c.r.Method == http.MethodConnect {
+		return c.refuse(BadRequest)
+	}
+	x := &exchange{w: w}
+	out, refused := x.request(c, b)
+	if refused != nil {
+		return refused
+	}
+	began := time.Now()
+	way := aim{b: b}
+	if b.http.channel != "" {
+		if way.channel = c.live.fleet.channels[b.http.channel]; way.channel != nil {
+			way.key = way.channel.balanceKey(c)
+		}
+	}
+	transport := g.backends.transportFor(c.live.fleet, &b.http)
+	by, _ := transport.(byDeadline)
+	if by == nil || opens(out) {
+		by = nil
+		x.expireAfter(out, b.timeout)
+		out = out.WithContext(x.context(out))
+	}
+	defer x.end(c)
+	for {
+		if !way.next(began) {
+			return c.refuse(BackendDown)
+		}
+		c.out.address, c.out.tries = way.address, way.tries
+		attempt := out
+		if way.tries == 1 {
+			x.url.Host = way.address
+		} else {
+			attempt = out.WithContext(out.Context()) // the one before may be in use yet
+			attempt.URL = new(*out.URL)
+			attempt.URL.Host = way.address
+		}
+		if attempt.Host == "" {
+			attempt.Host = way.address
+		}
+		var res *http.Response
+		var err error
+		if by != nil {
+			res, err = by.RoundTripBy(attempt, began.Add(b.timeout))
+		} else {
+			res, err = transport.RoundTrip(attempt)
+		}
+		if err == nil {
+			c.out.took, c.refused = time.Since(began), refusal{}
+			defer way.over(true)
+			return x.answer(c, attempt, res)
+		}
+		unsent := upstream.Unsent(err)
+		way.over(!unsent || x.gone(c) || x.late(err))
+		refused := x.failed(c, err)
+		g.backendFailed(c, err, refused)
+		if refused.Cause != BackendDown || !x.again(c, unsent) {
+			c.out.took = time.Since(began)
+			return refused
+		}
+	}
+}
+
+// opens reports whether a request asks for an answer without an end: of a
+// timeout, which is for the whole exchange, such a one minds the wait for its
+// head alone.
+func opens(r *http.Request) bool {
+	return r.Header["Upgrade"] != nil || hasToken(r.Header["Accept"], "text/event-stream")
+}
+
+// request makes the request for the backend, all but its address.
+func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
+	h := &b.http
+	path, refused := h.target(c)
+	if refused != nil {
+		return nil, refused
+	}
+	x.url = url.URL{Scheme: h.scheme, RawQuery: b.mapping.queryFor(c)}
+	setPath(&x.url, path)
+	header, refused := x.headers(c, &b.mapping)
+	if refused != nil {
+		return nil, refused
+	}
+	switch {
+	case x.host != "":
+	case h.proxyHost != "":
+		x.host = h.proxyHost
+	case h.channel != "":
+		x.host = c.r.Host // the vendor's guide: the original one
+	default:
+		x.host = h.host
+	}
+	method := h.method
+	if method == "" {
+		method = c.r.Method
+	}
+	out := (&http.Request{
+		Method: method, URL: &x.url, Host: x.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, ContentLength: c.r.ContentLength, Trailer: c.r.Trailer,
+	}).WithContext(c.r.Context())
+	if c.r.ContentLength != 0 && c.r.Body != nil { // nil lets a transport know that there is none
+		x.upload.body, x.upload.limit = c.r.Body, c.live.features.MaxBody
+		out.Body = &x.upload
+	}
+	signer, err := c.signer()
+	if err == nil && signer != nil {
+		err = signer.sign(out, c.now)
+	}
+	if err != nil {
+		if refused := x.blame(c); refused != nil {
+			return nil, refused
+		}
+		c.g.backends.warn("gateway: a request cannot be signed", slog.String("api", c.route.APIID), slog.Any("error", err))
+		return nil, c.refuse(Failed)
+	}
+	x.forwarded(c, header)
+	if hasToken(c.r.Header["Connection"], "upgrade") && hasToken(c.r.Header["Upgrade"], "websocket") {
+		header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	}
+	x.trace.Got1xxResponse = x.inform
+	return out.WithContext(httptrace.WithClientTrace(out.Context(), &x.trace)), nil
+}
+
+// setPath makes an encoded path the URL's, so that it is sent as it is.
+func setPath(u *url.URL, path string) {
+	for i := range len(path) {
+		if !sameChars.has(path[i]) {
+			u.Path, u.RawPath = unescapePath(path), path
+			return
+		}
+	}
+	u.Path = path
+}
+
+// unescapePath decodes a path whose escapes are all right.
+func unescapePath(s string) string {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if isEscape(s, i) {
+			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 2
+		} else {
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+// expireAfter gives the exchange a time to be over by.
+func (x *exchange) expireAfter(out *http.Request, timeout time.Duration) {
+	x.timer = time.AfterFunc(timeout, func() {
+		x.expired.Store(true)
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.cancel != nil {
+			x.cancel()
+		}
+	})
+}
+
+func (x *exchange) context(out *http.Request) context.Context {
+	ctx, cancel := context.WithCancel(out.Context())
+	x.mu.Lock()
+	x.cancel = cancel
+	x.mu.Unlock()
+	if x.expired.Load() {
+		cancel()
+	}
+	return ctx
+}
+
+// end lets go of the caller, whatever a transport still holds.
+func (x *exchange) end(c *call) {
+	c.out.received = x.upload.read.Load()
+	x.upload.end()
+	x.settle()
+	if x.timer != nil {
+		x.timer.Stop()
+		x.cancel()
+	}
+}
+
+// inform passes on an answer that is not final, such as 103 Early Hints.
+func (x *exchange) inform(code int, header textproto.MIMEHeader) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.answered {
+		return nil
+	}
+	x.informed = true
+	h := x.w.Header()
+	kept := h.Clone()
+	clear(h)
+	answerHeaders(h, http.Header(header))
+	x.w.WriteHeader(code)
+	clear(h)
+	for name, values := range kept {
+		h[name] = values
+	}
+	return nil
+}
+
+func (x *exchange) settle() {
+	x.mu.Lock()
+	x.answered = true
+	x.mu.Unlock()
+}
+
+// gone reports whether the caller has left.
+func (x *exchange) gone(c *call) bool { return c.r.Context().Err() != nil && !x.expired.Load() }
+
+// late reports whether the timeout is over.
+func (x *exchange) late(err error) bool {
+	return x.expired.Load() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// blame is the refusal for a body that the caller did not send as it should
+// have, nil if that is not so.
+func (x *exchange) blame(c *call) *refusal {
+	switch err := x.upload.failure(); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errTooLarge):
+		return c.refuse(BodyTooLarge)
+	case c.r.Context().Err() != nil:
+		return c.refuse(CallerGone)
+	}
+	return c.refuse(BadRequest)
+}
+
+// failed is the refusal for an exchange that came to no answer.
+func (x *exchange) failed(c *call, err error) *refusal {
+	if x.gone(c) {
+		return c.refuse(CallerGone)
+	}
+	if refused := x.blame(c); refused != nil {
+		return refused
+	}
+	if x.late(err) {
+		return c.refuse(BackendTimeout)
+	}
+	return c.refuse(BackendDown)
+}
+
+// again reports whether a failed exchange may be tried once more, which only a
+// channel has members for: when nothing of the request was sent, or when
+// sending it twice does no harm, for it asks for something and changes nothing.
+// An answer must not have begun, nor the body.
+func (x *exchange) again(c *call, unsent bool) bool {
+	if x.upload.touched.Load() {
+		return false
+	}
+	if unsent {
+		return true
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return x.upload.body == nil && !x.informed
+	}
+	return false
+}
+
+// backendFailed logs why, for the operator.
+func (g *Gateway) backendFailed(c *call, err error, refused *refusal) {
+	if refused.Cause != BackendDown && refused.Cause != BackendTimeout {
+		return
+	}
+	g.backends.warn("gateway: a backend failed", slog.String("api", c.route.APIID), slog.String("address", c.out.address),
+		slog.String("request", c.requestID()), slog.Any("error", err))
+}
+
+// answer takes the backend's answer to the caller.
+func (x *exchange) answer(c *call, out *http.Request, res *http.Response) *refusal {
+	x.settle()
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return x.tunnel(c, out, res)
+	}
+	defer res.Body.Close()
+	if res.StatusCode < 200 || res.StatusCode > 999 {
+		return c.refuse(BackendDown)
+	}
+	h := x.w.Header()
+	answerHeaders(h, res.Header)
+	if out.Method == http.MethodHead && c.r.Method != http.MethodHead {
+		delete(h, "Content-Length") // which no body follows
+	}
+	announced := len(res.Trailer)
+	if announced > 0 {
+		names := make([]string, 0, announced)
+		for name := range res.Trailer {
+			names = append(names, name)
+		}
+		h["Trailer"] = []string{strings.Join(names, ", ")}
+	}
+	stream := res.ContentLength < 0
+	if isEventStream(res.Header) {
+		stream = true
+		if x.timer != nil {
+			x.timer.Stop()
+		}
+	}
+	c.head(x.w, res.StatusCode)
+	if out.Method == http.MethodHead || res.Body == http.NoBody || res.ContentLength == 0 {
+		return nil
+	}
+	if err := x.copy(c, res.Body, stream); err != nil {
+		c.out.aborted = true
+		if c.r.Context().Value(http.ServerContextKey) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		return nil
+	}
+	if len(res.Trailer) > 0 {
+		flush(x.w) // lest the server counts the body and has no place for trailers
+		for name, values := range res.Trailer {
+			if announced != len(res.Trailer) {
+				name = http.TrailerPrefix + name
+			}
+			h[name] = values
+		}
+	}
+	return nil
+}
+
+// isEventStream reports whether an answer is server-sent events.
+func isEventStream(h http.Header) bool {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+}
+
+// buffers are for copying answers.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copy copies an answer's body. What has no known end is sent on as it comes.
+func (x *exchange) copy(c *call, body io.Reader, stream bool) error {
+	if stream {
+		flush(x.w)
+	}
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	for {
+		n, err := body.Read(buf[:])
+		if n > 0 {
+			wrote, failed := x.w.Write(buf[:n])
+			c.out.sent += int64(wrote)
+			if failed != nil {
+				return failed
+			}
+			if stream {
+				flush(x.w)
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func flush(w http.ResponseWriter) {
+	if f, ok := w.(http.Flusher); ok {
+		f.Flush()
+		return
+	}
+	_ = http.NewResponseController(w).Flush() // what cannot be flushed is sent at the end
+}

@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+)
+
+var (
+	errTooLarge = errors.New("gateway: the body is longer than request_body_size")
+	errEnded    = errors.New("gateway: the call has ended")
+)
+
+// upload is a call's body on its way to the backend. A transport may go on
+// reading it on a goroutine of its own after it has returned, and closes it
+// when it fails to connect; both must not reach the server's body, which is not
+// to be read once the handler has returned, and which a retry still needs.
+type upload struct {
+	body    io.ReadCloser
+	limit   int64
+	read    atomic.Int64
+	touched atomic.Bool // a Read has begun
+	ended   atomic.Bool
+	failed  atomic.Pointer[error] // what reading ended with, unless at its end
+}
+
+// Read reads the caller's body, one byte past the limit at most.
+func (u *upload) Read(p []byte) (int, error) {
+	if u.ended.Load() {
+		return 0, errEnded
+	}
+	u.touched.Store(true)
+	if left := u.limit - u.read.Load() + 1; int64(len(p)) > left {
+		p = p[:left]
+	}
+	n, err := u.body.Read(p)
+	if u.read.Add(int64(n)) > u.limit {
+		n, err = 0, errTooLarge
+	}
+	if err != nil && err != io.EOF && !u.ended.Load() {
+		u.failed.Store(&err)
+	}
+	return n, err
+}
+
+// Close does nothing: the server closes its body.
+func (u *upload) Close() error { return nil }
+
+// end lets nobody read any more.
+func (u *upload) end() { u.ended.Store(true) }
+
+// failure is what reading the caller's body failed with, nil if it did not.
+func (u *upload) failure() error {
+	if err := u.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
