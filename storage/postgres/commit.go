@@ -26,8 +26,8 @@ const (
 const (
 	// A transaction with more changes, or larger ones, is sent in parts: the
 	// server keeps each in memory several times, and takes none above 1 GB.
-	partChanges = 20_000
-	partBytes   = 32 << 20
+	partChanges = 10_000
+	partBytes   = 16 << 20
 
 	// trimEvery is after how many commits the history is trimmed.
 	trimEvery = 256

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// A page of history is whole commits: at most pageCommits, and as many as
-	// fit into $2 bytes, but one.
+	// A page of history is whole commits: 256 at most, and no more than fit into
+	// $2 bytes, but one.
 	sqlPage = `
 		WITH first AS (SELECT position, total FROM {schema}.changes WHERE position > $1 ORDER BY position LIMIT 1)
 		SELECT c.position, c.key, c.value FROM first JOIN {schema}.changes c
@@ -23,7 +23,7 @@ const (
 
 	// The feed keeps the last commits, for watchers that are no more behind
 	// than that; the others read the database.
-	feedCommits = 1024
+	feedCommits = 256
 	feedBytes   = 16 << 20
 
 	// Pauses before the connection behind the feed is made again.

@@ -52,12 +52,16 @@ type querier interface {
 
 // schemaVersion returns 0 for a schema that is missing.
 func schemaVersion(ctx context.Context, q querier, schema string) (version int, err error) {
-	table := pgx.Identifier{schema, "migrations"}.Sanitize()
+	// By a query of the catalogue, which sees what was committed before it. The
+	// server's own look-up of a name may remember, in the transaction that waited
+	// for the lock, that the table was missing before.
 	var found bool
-	if err := q.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, table).Scan(&found); err != nil || !found {
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = 'migrations')`, schema).Scan(&found)
+	if err != nil || !found {
 		return 0, err
 	}
-	err = q.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM `+table).Scan(&version)
+	err = q.QueryRow(ctx, inSchema(schema).Replace(`SELECT coalesce(max(version), 0) FROM {schema}.migrations`)).Scan(&version)
 	return version, err
 }
 

@@ -3,7 +3,8 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
+	"errors"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -33,7 +34,13 @@ func dsn(t testing.TB) string {
 
 // schema returns the name of a schema of the test's own, dropped at its end.
 func schema(t testing.TB) string {
-	name := "test " + strings.ToLower(rand.Text()[:12])
+	name := "test_" + strings.ToLower(rand.Text()[:12])
+	drop(t, name)
+	return name
+}
+
+// drop drops a schema at the test's end.
+func drop(t testing.TB, name string) {
 	pool := admin(t)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
@@ -41,7 +48,6 @@ func schema(t testing.TB) string {
 			t.Error(err)
 		}
 	})
-	return name
 }
 
 var adminPool = sync.OnceValues(func() (*pgxpool.Pool, error) {
@@ -59,15 +65,28 @@ func admin(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// open opens a store that is closed with the test.
-func open(t testing.TB, config Config) *Store {
+// open opens a store that is closed with the test. Its connections go by the name
+// of its schema; settings are appended to the DSN.
+func open(t testing.TB, config Config, settings ...string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), dsn(t), config)
+	s, err := Open(t.Context(), with(dsn(t), append(settings, "application_name="+url.PathEscape(config.Schema))...), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// with appends settings to a DSN that is a URL.
+func with(dsn string, settings ...string) string {
+	for _, setting := range settings {
+		if strings.Contains(dsn, "?") {
+			dsn += "&" + setting
+		} else {
+			dsn += "?" + setting
+		}
+	}
+	return dsn
 }
 
 // exec does something beside a store.
@@ -78,20 +97,16 @@ func exec(t testing.TB, sql string, args ...any) {
 	}
 }
 
-// kill cuts a store's connections, all at once, as the server ends them.
-func kill(t testing.TB, name string) {
+// cut ends all connections of the stores in a schema that are in one of the
+// states, from the server's side.
+func cut(t testing.TB, schema string, states ...string) (n int) {
 	t.Helper()
-	exec(t, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1`, name)
-}
-
-// named is the DSN with an application name to know connections by.
-func named(t testing.TB, name string) string {
-	dsn := dsn(t)
-	sep := "?"
-	if strings.Contains(dsn, "?") {
-		sep = "&"
+	err := admin(t).QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+		WHERE application_name = $1 AND (state = ANY ($2) OR $2 = '{}')`, schema, append([]string{}, states...)).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return dsn + sep + "application_name=" + name
+	return n
 }
 
 func TestContract(t *testing.T) {
@@ -105,10 +120,7 @@ func TestContract(t *testing.T) {
 		Reopen: join,
 		Join:   join,
 		Crash: func(t *testing.T, old storage.Store) storage.Store {
-			s := old.(*Store)
-			s.feed.end() // its goroutine would come back
-			exec(t, `SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-				JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1`, s.config.Schema)
+			cut(t, old.(*Store).config.Schema)
 			return join(t, old)
 		},
 	})
@@ -136,8 +148,8 @@ func get(t testing.TB, s *Store, key string) (value string) {
 		value, err = r.Get(key)
 		return err
 	})
-	if err != nil {
-		return fmt.Sprint(err)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		t.Fatal(err)
 	}
 	return value
 }
