@@ -117,8 +117,9 @@ func (q *endings) pop() ending {
 }
 
 // sweep deletes the records of rules that have ended. Each is looked at again:
-// another system may have given it a new end, or deleted it.
-func (s *System) sweep(w storage.Writer, ended []ending) error {
+// another system may have given it a new end, or deleted it. It returns how many
+// it has deleted.
+func (s *System) sweep(w storage.Writer, ended []ending) (swept int, err error) {
 	for _, e := range ended {
 		key := ruleKey(e.app.id, e.id)
 		row, err := s.tables.rules.Get(w, key)
@@ -126,16 +127,18 @@ func (s *System) sweep(w storage.Writer, ended []ending) error {
 		case errors.Is(err, table.ErrNotFound), err == nil && row.Until != e.until:
 			continue
 		case err != nil:
-			return err
+			return 0, err
 		}
 		if err := s.tables.rules.Delete(w, key); err != nil {
-			return err
+			return 0, err
 		}
+		swept++
 	}
-	return nil
+	return swept, nil
 }
 
-// Sweep cleans away every rule that has ended and returns how many there were.
+// Sweep cleans away every rule that has ended and returns how many it has
+// deleted: those that another system on the store deleted first do not count.
 // Nothing needs it, since ended rules bar nobody and later operations clean up
 // after them. It is for hosts that want the events of expiry soon: call it from
 // a ticker of yours.
@@ -150,12 +153,16 @@ func (s *System) Sweep(ctx context.Context) (int, error) {
 			}
 			return swept, nil
 		}
-		err := s.update(ctx, func(w storage.Writer) error { return s.sweep(w, ended) })
+		n := 0
+		err := s.update(ctx, func(w storage.Writer) (err error) {
+			n, err = s.sweep(w, ended)
+			return err
+		})
 		if err != nil {
 			s.state().ended.putBack(ended)
 			return swept, err
 		}
-		swept += len(ended)
+		swept += n
 	}
 }
 

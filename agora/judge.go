@@ -103,14 +103,15 @@ func (s *System) Judge(app AppID, cname string, uid UID, ip netip.Addr, privileg
 func (p Privileges) single() bool { return p&^allPrivileges == 0 && p != 0 && p&(p-1) == 0 }
 
 // judgeApp is the part of the judgement that is about the app; a may be nil.
-// This and the following fill in a decision, and report whether it allows.
+// This and the following fill in a decision, a zero one to begin with, and
+// report whether it allows.
 func (s *System) judgeApp(d *Decision, a *app) bool {
 	if a == nil {
-		*d = Decision{Reason: InvalidAppID, Revision: s.live.Position()}
+		d.Reason, d.Revision = InvalidAppID, s.live.Position()
 		return false
 	}
 	// The revision before what it is the revision of: never too new.
-	*d = Decision{Revision: storage.Position(a.revision.Load())}
+	d.Revision = storage.Position(a.revision.Load())
 	switch p := a.project.Load(); {
 	case p == nil:
 		d.Reason = InvalidAppID
@@ -173,7 +174,7 @@ func (b *ban) match(m *Match, who *subject) {
 		m.Selectors.CName = who.cname
 	}
 	if b.kind&byIP != 0 {
-		m.Selectors.IP = netip.AddrFrom16(b.ip).Unmap()
+		m.Selectors.IP = b.ip.addr()
 	}
 }
 

@@ -77,7 +77,12 @@ type Admission struct {
 // Joins and changes of rules take effect in one order: a join that begins after
 // CreateRule has returned is judged with the rule, and one that was let in
 // before is ended by it.
+//
+// A ctx that has ended returns its error before anything happens.
 func (s *System) Join(ctx context.Context, r JoinRequest) (Admission, error) {
+	if err := ctx.Err(); err != nil {
+		return Admission{}, err
+	}
 	if err := r.check(); err != nil {
 		return Admission{}, err
 	}
@@ -147,6 +152,7 @@ func (s *System) enter(a *app, version uint64, d Decision, r *JoinRequest, chose
 			ch.closeEmpty()
 			return Member{}, d, true // everything from the start
 		}
+		d = Decision{}
 		if s.judgeApp(&d, a) {
 			judgeRules(&d, a, &m.subject, JoinChannel, now)
 		}
@@ -211,7 +217,8 @@ func checkRole(m Mode, r Role) error {
 }
 
 // Leave takes a member out of its channel; the last one's leaving ends the
-// channel. A user who is not in it is an error, [ErrNotInChannel].
+// channel. A user who is not in it is an error, [ErrNotInChannel]. A ctx that has
+// ended keeps nobody in: it is for the usage that may be written meanwhile.
 func (s *System) Leave(ctx context.Context, id AppID, cname string, uid UID) error {
 	now := s.now()
 	err := s.withMember(id, cname, uid, func(a *app, ch *channel, m *session) error {

@@ -27,7 +27,9 @@ type presence struct {
 	numbered atomic.Uint64
 
 	seed   maphash.Seed
-	shards [presenceShards]presenceShard
+	shards [presenceShards]channelShard
+	byUID  sessionsBy[UID]
+	byIP   sessionsBy[addrWords]
 
 	listMu sync.RWMutex
 	list   btree.Map[string, *channel] // channels with members, by name
@@ -35,13 +37,11 @@ type presence struct {
 
 const presenceShards = 32
 
-// presenceShard holds a part of the channels by name, of the sessions by uid
-// and of the sessions by address; these are lists through the sessions' links.
-type presenceShard struct {
+// channelShard holds a part of the channels by name, those somebody is just
+// entering included.
+type channelShard struct {
 	mu       sync.Mutex
-	channels map[string]*channel // those somebody is just entering included
-	byUID    map[UID]*session
-	byIP     map[[16]byte]*session
+	channels map[string]*channel
 }
 
 // channel is one channel, which exists while it has members.
@@ -70,19 +70,18 @@ type session struct {
 	// revoked is what it was made to stop publishing by rules that last.
 	revoked Privileges
 
-	uidPrev, uidNext, ipPrev, ipNext *session // guarded by the shards' locks
+	sameUID, sameIP links
 }
 
-func newPresence() *presence { return &presence{seed: maphash.MakeSeed()} }
+func newPresence() *presence {
+	p := &presence{seed: maphash.MakeSeed()}
+	p.byUID.links = func(m *session) *links { return &m.sameUID }
+	p.byIP.links = func(m *session) *links { return &m.sameIP }
+	return p
+}
 
-func (p *presence) channelShard(cname string) *presenceShard {
+func (p *presence) channelShard(cname string) *channelShard {
 	return &p.shards[maphash.String(p.seed, cname)%presenceShards]
-}
-
-func (p *presence) uidShard(uid UID) *presenceShard { return &p.shards[uid%presenceShards] }
-
-func (p *presence) ipShard(ip *[16]byte) *presenceShard {
-	return &p.shards[maphash.Bytes(p.seed, ip[:])%presenceShards]
 }
 
 // open returns the channel with its lock held, making it when there is none.
@@ -177,65 +176,17 @@ func (ch *channel) settle() {
 // it.
 func (p *presence) link(m *session) {
 	m.number = p.numbered.Add(1)
-	sh := p.uidShard(m.uid)
-	sh.mu.Lock()
-	if sh.byUID == nil {
-		sh.byUID = map[UID]*session{}
+	p.byUID.add(p.seed, m.uid, m)
+	if m.kind&byIP != 0 {
+		p.byIP.add(p.seed, m.ip, m)
 	}
-	if next := sh.byUID[m.uid]; next != nil {
-		m.uidNext, next.uidPrev = next, m
-	}
-	sh.byUID[m.uid] = m
-	sh.mu.Unlock()
-	if m.kind&byIP == 0 {
-		return
-	}
-	sh = p.ipShard(&m.ip)
-	sh.mu.Lock()
-	if sh.byIP == nil {
-		sh.byIP = map[[16]byte]*session{}
-	}
-	if next := sh.byIP[m.ip]; next != nil {
-		m.ipNext, next.ipPrev = next, m
-	}
-	sh.byIP[m.ip] = m
-	sh.mu.Unlock()
 }
 
 func (p *presence) unlink(m *session) {
-	sh := p.uidShard(m.uid)
-	sh.mu.Lock()
-	switch {
-	case m.uidPrev != nil:
-		m.uidPrev.uidNext = m.uidNext
-	case m.uidNext != nil:
-		sh.byUID[m.uid] = m.uidNext
-	default:
-		delete(sh.byUID, m.uid)
+	p.byUID.remove(p.seed, m.uid, m)
+	if m.kind&byIP != 0 {
+		p.byIP.remove(p.seed, m.ip, m)
 	}
-	if m.uidNext != nil {
-		m.uidNext.uidPrev = m.uidPrev
-	}
-	m.uidPrev, m.uidNext = nil, nil
-	sh.mu.Unlock()
-	if m.kind&byIP == 0 {
-		return
-	}
-	sh = p.ipShard(&m.ip)
-	sh.mu.Lock()
-	switch {
-	case m.ipPrev != nil:
-		m.ipPrev.ipNext = m.ipNext
-	case m.ipNext != nil:
-		sh.byIP[m.ip] = m.ipNext
-	default:
-		delete(sh.byIP, m.ip)
-	}
-	if m.ipNext != nil {
-		m.ipNext.ipPrev = m.ipPrev
-	}
-	m.ipPrev, m.ipNext = nil, nil
-	sh.mu.Unlock()
 }
 
 // visit calls fn with each channel, its lock held, that has sessions which the
@@ -265,19 +216,9 @@ func (p *presence) visit(s *subject, fn func(*channel, []*session)) {
 // address.
 func (p *presence) found(s *subject) (list []*session) {
 	if s.kind&byUID != 0 {
-		sh := p.uidShard(s.uid)
-		sh.mu.Lock()
-		defer sh.mu.Unlock()
-		for m := sh.byUID[s.uid]; m != nil; m = m.uidNext {
-			list = append(list, m)
-		}
+		list = p.byUID.all(p.seed, s.uid)
 	} else {
-		sh := p.ipShard(&s.ip)
-		sh.mu.Lock()
-		defer sh.mu.Unlock()
-		for m := sh.byIP[s.ip]; m != nil; m = m.ipNext {
-			list = append(list, m)
-		}
+		list = p.byIP.all(p.seed, s.ip)
 	}
 	slices.SortFunc(list, inOrder)
 	return list

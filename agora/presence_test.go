@@ -1,6 +1,7 @@
 package agora_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -441,4 +442,17 @@ func TestPresenceUnderLoad(t *testing.T) {
 	if page, err := w.account.Channels(w.a, 0, 100); err != nil || page.Total != 0 {
 		t.Errorf("channels = %+v, %v after all addresses were kicked", page, err)
 	}
+}
+
+func TestJoinWithAContextThatHasEnded(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(w.ctx)
+	cancel()
+	_, err := w.sys.Join(ctx, agora.JoinRequest{AppID: w.a, CName: "c", UID: 1})
+	w.fails(err, context.Canceled)
+	if u, err := w.account.Users(w.a, "c"); err != nil || u.Exists {
+		t.Errorf("Users() = %+v, %v, want no channel", u, err)
+	}
+	w.expect(allowed, w.a, "c", 1, "")
+	w.ok(w.sys.Leave(ctx, w.a, "c", 1)) // who is gone is gone
 }

@@ -262,7 +262,8 @@ func (s *System) changeRules(ctx context.Context, live *app, fn func(storage.Wri
 		if err := fn(w, OpID(op)); err != nil {
 			return err
 		}
-		return s.sweep(w, ended)
+		_, err = s.sweep(w, ended)
+		return err
 	})
 	if err != nil {
 		s.state().ended.putBack(ended)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -290,6 +291,31 @@ func TestSweep(t *testing.T) {
 	}
 	if got := len(w.rules()); got != 301 {
 		t.Errorf("%d rules are left, want 301", got)
+	}
+}
+
+func TestSweepsOfTwoSystemsCountEachRuleOnce(t *testing.T) {
+	w := newWorld(t)
+	other := w.open(agora.Config{Clock: w.clock.now})
+	const rules = 1000
+	for i := range rules {
+		w.rule(sel{UID: agora.UID(i + 1)}, agora.Minutes(5))
+	}
+	w.clock.advance(10 * time.Minute)
+	var swept atomic.Int64
+	var sweeps sync.WaitGroup
+	for _, sys := range []*agora.System{w.sys, other} {
+		sweeps.Go(func() {
+			n, err := sys.Sweep(w.ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			swept.Add(int64(n))
+		})
+	}
+	sweeps.Wait()
+	if swept.Load() != rules {
+		t.Errorf("two systems have swept %d rules, want %d", swept.Load(), rules)
 	}
 }
 

@@ -60,11 +60,29 @@ var subsets = func() (sets [8]uint32) {
 	return sets
 }()
 
+// addrWords is an address as two words, big-endian, IPv4 in its mapped form.
+// Words and not bytes, since they are hashed as words: to read what has just
+// been written in another size holds a processor up.
+type addrWords [2]uint64
+
+func newAddrWords(ip netip.Addr) addrWords {
+	b := ip.As16()
+	return addrWords{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+// addr returns the address, an IPv4 one as such.
+func (w addrWords) addr() netip.Addr {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], w[0])
+	binary.BigEndian.PutUint64(b[8:], w[1])
+	return netip.AddrFrom16(b).Unmap()
+}
+
 // subject is what a rule is about or what an attempt shows, in a form that is
-// quick to compare: the address as 16 bytes, IPv4 in its mapped form.
+// quick to compare.
 type subject struct {
 	cname string
-	ip    [16]byte
+	ip    addrWords
 	uid   UID
 	kind  kind // what is given
 }
@@ -80,7 +98,7 @@ func newSubject(cname string, uid UID, ip netip.Addr) subject {
 	}
 	if ip.IsValid() {
 		s.kind |= byIP
-		s.ip = ip.As16()
+		s.ip = newAddrWords(ip)
 	}
 	return s
 }
@@ -97,7 +115,7 @@ func (s *subject) selects(a *subject) bool {
 func (s *subject) selectors() Selectors {
 	sel := Selectors{CName: s.cname, UID: s.uid}
 	if s.kind&byIP != 0 {
-		sel.IP = netip.AddrFrom16(s.ip).Unmap()
+		sel.IP = s.ip.addr()
 	}
 	return sel
 }
@@ -106,7 +124,7 @@ func (s *subject) selectors() Selectors {
 // that a judgement looks at fills the first 64 bytes, one line of the
 // processor's cache, and the whole has 128.
 type ban struct {
-	ip         [16]byte
+	ip         addrWords
 	name       [inlineName]byte // how cname begins
 	until      int64            // end of effect in Unix milliseconds
 	id         RuleID
@@ -222,8 +240,7 @@ func (x *ruleIndex) hashes(s *subject) (hashes [8]uint32) {
 		uid = fold(uint64(s.uid)^x.salt[0], x.salt[1])
 	}
 	if s.kind&byIP != 0 {
-		high, low := binary.LittleEndian.Uint64(s.ip[:8]), binary.LittleEndian.Uint64(s.ip[8:])
-		ip = fold(high^x.salt[2], low^x.salt[3])
+		ip = fold(s.ip[0]^x.salt[2], s.ip[1]^x.salt[3])
 	}
 	hashes[byCName] = uint32(cname >> 32)
 	hashes[byUID] = uint32(uid >> 32)

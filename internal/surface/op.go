@@ -88,7 +88,8 @@ func Meta(v any) Option { return func(r *Route) { r.Meta = v } }
 // MaxBody sets the operation's own limit on request bodies, in bytes.
 func MaxBody(n int64) Option { return func(r *Route) { r.MaxBody = n } }
 
-// Answering sets the operation's own envelope.
+// Answering sets the operation's own envelope. It answers, too, where a method
+// is refused on the operation's path.
 func Answering(e Envelope) Option { return func(r *Route) { r.envelope = e } }
 
 // endpoint is an operation that a surface serves.

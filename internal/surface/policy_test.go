@@ -468,6 +468,11 @@ func TestAnOperationsOwnEnvelope(t *testing.T) {
 	if got := fmt.Sprint(w.Code, " ", w.Body); got != `500 {"message":"refused"}` {
 		t.Errorf("got %s", got)
 	}
+	w = httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest("POST", "/x", nil))
+	if got := fmt.Sprint(w.Code, " ", w.Body); got != `405 {"message":"POST is not allowed on /x, only GET, HEAD"}` {
+		t.Errorf("with a method that nothing takes: got %s", got)
+	}
 	defer func() {
 		if recover() == nil {
 			t.Error("Must took a mistake")

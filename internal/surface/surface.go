@@ -198,6 +198,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	id      string
 	route   *Route // nil until an endpoint is reached
+	sibling *Route // of the same path, where the method is refused
 	scratch http.Header
 	refused int // the mux's own status
 	status  int // as sent
@@ -287,7 +288,20 @@ func (s *Surface) unrouted(x *exchange, r *http.Request) {
 		x.WriteHeader(http.StatusNoContent)
 		return
 	}
-	s.fail(x, r, &RouteError{http.StatusMethodNotAllowed, Quote(r.Method), Quote(r.URL.Path), strings.Split(allow, ", ")})
+	methods := strings.Split(allow, ", ")
+	x.sibling = s.sibling(r, methods[0])
+	s.fail(x, r, &RouteError{http.StatusMethodNotAllowed, Quote(r.Method), Quote(r.URL.Path), methods})
+}
+
+// sibling returns the route that takes the request's path with the method.
+func (s *Surface) sibling(r *http.Request, method string) *Route {
+	other := r.WithContext(r.Context())
+	other.Method = method
+	h, _ := s.mux.Handler(other)
+	if e, ok := h.(*endpoint); ok {
+		return e.route
+	}
+	return nil
 }
 
 // ServeHTTP serves a request that the mux has brought here.
@@ -326,8 +340,10 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Surface) envelope(x *exchange) Envelope {
-	if x.route.envelope != nil {
-		return x.route.envelope
+	for _, route := range []*Route{x.route, x.sibling} {
+		if route != nil && route.envelope != nil {
+			return route.envelope
+		}
 	}
 	return s.cfg.Envelope
 }
