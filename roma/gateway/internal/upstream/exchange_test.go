@@ -666,3 +666,98 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations an exchange, want at most 5", allocs)
 	}
 }
+
+// onceWritable is a connection whose second Write fails and writes nothing.
+type onceWritable struct {
+	net.Conn
+	writes int
+}
+
+func (c *onceWritable) Write(p []byte) (int, error) {
+	if c.writes++; c.writes == 2 {
+		return 0, io.ErrClosedPipe
+	}
+	return c.Conn.Write(p)
+}
+
+// TestNothingWritten: then any request goes to a new connection, even with a
+// body that can be read only once.
+func TestNothingWritten(t *testing.T) {
+	url := backend(t, replying(ok, false))
+	var dialled int
+	lean := newLean(t, Config{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if dialled++; dialled == 1 {
+			c = &onceWritable{Conn: c}
+		}
+		return c, err
+	}})
+	for i, body := range []io.Reader{nil, io.MultiReader(strings.NewReader("data"))} {
+		if o, err := observe(lean, newRequest(t, "POST", url, body)); err != nil || o.Body != "ok" {
+			t.Errorf("exchange %d: %+v, %v", i, o, err)
+		}
+	}
+	if dialled != 2 {
+		t.Errorf("%d connections dialled, want 2", dialled)
+	}
+}
+
+// TestSlowlyTakenHead: a socket that takes part of a request leaves the rest to
+// be waited for.
+func TestSlowlyTakenHead(t *testing.T) {
+	got := make(chan int, 1)
+	url := backend(t, func(c *net.TCPConn, _ *bufio.Reader, _ int) {
+		c.SetReadBuffer(16 << 10)
+		time.Sleep(20 * time.Millisecond)
+		for r := bufio.NewReader(c); ; {
+			req, body, is := readRequest(r)
+			if !is {
+				return
+			}
+			got <- len(req.Header.Get("X-Long")) + len(body)
+			io.WriteString(c, ok)
+		}
+	})
+	lean := newLean(t, Config{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err == nil {
+			c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+		}
+		return c, err
+	}})
+	for _, n := range []int{40 << 10, 80 << 10} {
+		req := newRequest(t, "POST", url, strings.NewReader(strings.Repeat("b", smallBody)))
+		req.Header.Set("X-Long", strings.Repeat("a", n))
+		if o, err := observe(lean, req); err != nil || o.Body != "ok" {
+			t.Fatalf("%d bytes: %+v, %v", n, o, err)
+		}
+		if g := <-got; g != n+smallBody {
+			t.Errorf("%d of %d bytes came", g, n+smallBody)
+		}
+	}
+	if n := lean.idle(); n != 1 {
+		t.Errorf("%d connections kept, want the one", n)
+	}
+}
+
+// liar says that more is at hand than it has.
+type liar struct{ io.Reader }
+
+func (liar) Len() int { return 4 }
+
+func (liar) Close() error { return nil }
+
+func TestShortAtHand(t *testing.T) {
+	url := backend(t, replying(ok, false))
+	req := newRequest(t, "POST", url, liar{strings.NewReader("da")})
+	req.ContentLength = 4
+	if _, err := newLean(t, Config{}).RoundTrip(req); err == nil || !strings.Contains(err.Error(), "body length 2") {
+		t.Errorf("too short: %v", err)
+	}
+	broken := errors.New("broken")
+	req = newRequest(t, "POST", url, liar{failing{broken}})
+	req.ContentLength = 4
+	if _, err := newLean(t, Config{}).RoundTrip(req); err != broken {
+		t.Errorf("broken: %v", err)
+	}
+}

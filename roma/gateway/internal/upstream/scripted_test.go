@@ -493,3 +493,44 @@ func TestOwnsWhatItReads(t *testing.T) {
 		res.Header.Add("X-Number", "more") // nobody else's
 	}
 }
+
+// answering serves raw answers to requests without bodies, as cheaply as may
+// be, so that a benchmark measures its client.
+func answering(tb testing.TB, answer string) (url string) {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				r := bufio.NewReader(c)
+				for {
+					for {
+						line, err := r.ReadSlice('\n')
+						if err != nil {
+							return
+						}
+						if len(line) == 2 {
+							break
+						}
+					}
+					if _, err := io.WriteString(c, answer); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+const kilobyteAnswer = "HTTP/1.1 200 OK\r\nServer: backend\r\nDate: Sat, 21 Nov 2026 11:00:00 GMT\r\n" +
+	"Content-Type: application/json\r\nContent-Length: 1024\r\nX-Request-Id: 0123456789abcdef\r\n\r\n"
