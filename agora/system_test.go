@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/agora"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 	"github.com/gatehouse-go/gatehouse/storage/storagetest"
 )
 
@@ -133,7 +133,7 @@ func TestTwoSystemsOnOneStore(t *testing.T) {
 // TestLostFollowing cuts a system off its store's commits: when it has caught
 // up, the sessions that it should have ended have ended.
 func TestLostFollowing(t *testing.T) {
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	faulty := storagetest.Inject(store)
 	w := newWorldOn(t, store, agora.Config{})
 	w.store = faulty
@@ -211,7 +211,7 @@ func TestAFailedCallChangesNothing(t *testing.T) {
 	}
 	for name, do := range operations {
 		t.Run(name, func(t *testing.T) {
-			faulty := storagetest.Inject(memory.New(memory.Config{}))
+			faulty := storagetest.Inject(teststore.New(t))
 			w := newWorldOn(t, faulty, agora.Config{})
 			w.rule(sel{UID: 1}, agora.Minutes(5)) // rule 1
 			w.expect(allowed, w.a, "c", 7, "")
@@ -261,7 +261,7 @@ func (w *world) dump() (list []string) {
 }
 
 func TestUsageOutlivesAFailingStore(t *testing.T) {
-	faulty := storagetest.Inject(memory.New(memory.Config{}))
+	faulty := storagetest.Inject(teststore.New(t))
 	w := newWorldOn(t, faulty, agora.Config{})
 	w.expect(allowed, w.a, "c", 1, "")
 	w.clock.advance(5 * time.Minute)

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/agora"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 // t0 is when the vectors begin.
@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world { return newWorldWith(t, agora.Config{}) }
 
 func newWorldWith(t *testing.T, c agora.Config) *world {
 	t.Helper()
-	return newWorldOn(t, memory.New(memory.Config{}), c)
+	return newWorldOn(t, teststore.New(t), c)
 }
 
 func newWorldOn(t *testing.T, store storage.Store, c agora.Config) *world {
@@ -254,7 +254,7 @@ type fuzzWorld struct {
 func newFuzzWorld(f *testing.F) fuzzWorld {
 	f.Helper()
 	ctx := context.Background()
-	store := memory.New(memory.Config{})
+	store := teststore.New(f)
 	sys, err := agora.New(store, agora.Config{Clock: func() time.Time { return t0 }})
 	if err != nil {
 		f.Fatal(err)

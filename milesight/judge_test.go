@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/milesight"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 // crowd is a world of many users, roles and devices.
 func crowd(tb testing.TB, users int) (*milesight.Tenant, string, milesight.UserID) {
 	tb.Helper()
 	ctx := tb.Context()
-	store := memory.New(memory.Config{})
+	store := teststore.New(tb)
 	sys, err := milesight.New(store, milesight.Config{Hasher: milesight.PBKDF2{Iterations: 1}})
 	if err != nil {
 		tb.Fatal(err)

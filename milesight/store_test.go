@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/milesight"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 	"github.com/gatehouse-go/gatehouse/storage/storagetest"
 )
 
@@ -56,7 +56,7 @@ var writes = map[string]func(*world) error{
 // newFaulty is a world of some of everything on a store that can fail.
 func newFaulty(t *testing.T) (*world, *storagetest.Faulty) {
 	t.Helper()
-	faulty := storagetest.Inject(memory.New(memory.Config{}))
+	faulty := storagetest.Inject(teststore.New(t))
 	w := newWorldOn(t, faulty, milesight.Config{})
 	w.house()
 	w.spare = w.newRole("spare")
@@ -131,7 +131,7 @@ func TestALostStoreIsFollowedAgain(t *testing.T) {
 }
 
 func TestAStoreThatFailsAtTheStart(t *testing.T) {
-	faulty := storagetest.Inject(memory.New(memory.Config{}))
+	faulty := storagetest.Inject(teststore.New(t))
 	defer faulty.Close()
 	faulty.FailWrite(5, nil)
 	if _, err := milesight.New(faulty, milesight.Config{}); !errors.Is(err, storagetest.ErrInjected) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/milesight"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 func TestTokensExpireAfterADay(t *testing.T) {
@@ -150,7 +150,7 @@ func TestTokenRequestsThatAreRefused(t *testing.T) {
 }
 
 func TestTheClientMayBeAnother(t *testing.T) {
-	w := newWorldOn(t, memory.New(memory.Config{}), milesight.Config{ClientID: "c", ClientSecret: "s"})
+	w := newWorldOn(t, teststore.New(t), milesight.Config{ClientID: "c", ClientSecret: "s"})
 	_, err := w.tenant.Token(w.ctx, request("ann@x", password))
 	w.fails(err, milesight.ErrUnauthenticated)
 	r := request("ann@x", password)

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/milesight"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 func TestOnlyTheFirstUserRegisters(t *testing.T) {
@@ -224,7 +224,7 @@ func TestWhoManagesUsers(t *testing.T) {
 	for name, call := range calls {
 		for _, open := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, open %v", name, open), func(t *testing.T) {
-				w := newWorldOn(t, memory.New(memory.Config{}), milesight.Config{OpenAdmin: open})
+				w := newWorldOn(t, teststore.New(t), milesight.Config{OpenAdmin: open})
 				w.spare = w.newRole("spare")
 				ann := w.as("ann")
 				before := dump(w)

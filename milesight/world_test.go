@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/milesight"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 // t0 is when the tests begin.
@@ -54,7 +54,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return newWorldOn(t, memory.New(memory.Config{}), milesight.Config{})
+	return newWorldOn(t, teststore.New(t), milesight.Config{})
 }
 
 func newWorldOn(t *testing.T, store storage.Store, c milesight.Config) *world {

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
 	"github.com/gatehouse-go/gatehouse/roma/list"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 type fixture struct {
@@ -28,7 +28,7 @@ func setup(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{T: t, users: iam.NewStatic()}
 	now := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	t.Cleanup(func() { store.Close() })
 	var err error
 	f.sys, err = roma.New(store, roma.Config{

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gatehouse-go/gatehouse/storage/memory"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	td "github.com/gatehouse-go/gatehouse/thinkingdata"
 )
 
@@ -265,7 +265,7 @@ func TestModel(t *testing.T) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	store := memory.New(memory.Config{})
+	store := teststore.New(b)
 	defer store.Close()
 	sys, err := td.New(store, td.Config{Hasher: plain{}})
 	if err != nil {

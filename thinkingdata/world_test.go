@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 	"github.com/gatehouse-go/gatehouse/storage/storagetest"
 	td "github.com/gatehouse-go/gatehouse/thinkingdata"
 )
@@ -61,7 +61,7 @@ const corporateToken, projectToken = "corporate token", "token of 2"
 
 func newWorld(t *testing.T, configs ...td.Config) *world {
 	t.Helper()
-	w := &world{T: t, ctx: t.Context(), clock: &clock{at: t0}, store: storagetest.Inject(memory.New(memory.Config{}))}
+	w := &world{T: t, ctx: t.Context(), clock: &clock{at: t0}, store: storagetest.Inject(teststore.New(t))}
 	t.Cleanup(func() { w.store.Close() })
 	var c td.Config
 	if len(configs) > 0 {

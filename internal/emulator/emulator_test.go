@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatehouse-go/gatehouse/agora"
 	"github.com/gatehouse-go/gatehouse/agora/token"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 )
 
 // client calls an emulator as a test of somebody's would.
@@ -30,7 +30,7 @@ type client struct {
 
 func start(t *testing.T, c Config) client {
 	t.Helper()
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	e, err := New(t.Context(), store, c)
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestClockNeverTurnsBack(t *testing.T) {
 // A client that goes away in the middle of a reset leaves an emulator that
 // works.
 func TestResetOfACallerWhoHasGone(t *testing.T) {
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	defer store.Close()
 	e, err := New(t.Context(), store, Defaults())
 	if err != nil {
@@ -325,7 +325,7 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 }
 
 func TestServeEndsCleanly(t *testing.T) {
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	defer store.Close()
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
 	options := Flags(fs)
@@ -357,7 +357,7 @@ func TestServeEndsCleanly(t *testing.T) {
 func TestServeReportsAnAddressInUse(t *testing.T) {
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	defer store.Close()
 	options := &Options{Config: Defaults(), Listen: strings.TrimPrefix(taken.URL, "http://"), Gateway: "127.0.0.1:0"}
 	if err := Serve(t.Context(), store, options, io.Discard); err == nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-go/gatehouse/storage/memory"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 )
 
 // roma makes a call of ROMA's API with the token, or with none when it is "".
@@ -108,7 +108,7 @@ func TestROMAFollowsTheClock(t *testing.T) {
 }
 
 func TestROMAInstanceMustBeNamed(t *testing.T) {
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	defer store.Close()
 	config := Defaults()
 	config.ROMA.Instance = ""

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-go/gatehouse/storage/memory"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 )
 
 // open makes a ThinkingData call and returns its data; its return code must be
@@ -79,7 +79,7 @@ func TestAProjectTokenThatCannotBeIsRefusedAtStart(t *testing.T) {
 		"7:secret": "project 7 does not exist", "0:secret": "project 0 does not exist", "1:": "(token) is empty",
 		"1:corporate-demo": "exist",
 	} {
-		store := memory.New(memory.Config{})
+		store := teststore.New(t)
 		config := Defaults()
 		config.TA.ProjectToken = token
 		e, err := New(t.Context(), store, config)

@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-go/gatehouse/internal/live"
 	"github.com/gatehouse-go/gatehouse/internal/mirror"
 	"github.com/gatehouse-go/gatehouse/internal/table"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 type item struct {
@@ -30,7 +30,7 @@ type kept struct {
 }
 
 func TestChangesAreRowsBeforeAndAfter(t *testing.T) {
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	defer store.Close()
 	schema := table.NewSchema("s")
 	key := func(i *item) table.Key { return table.Str(i.Scope) + table.Int(i.ID) }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/gatehouse-go/gatehouse/internal/mirror"
 	"github.com/gatehouse-go/gatehouse/internal/table"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 type row struct {
@@ -38,7 +38,7 @@ func TestMirrorAgreesWithASlice(t *testing.T) {
 		}
 		return table.Str(r.Tag) + table.Desc(table.Int(r.Rank))
 	})
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	t.Cleanup(func() { store.Close() })
 	follower, err := set.Follow(t.Context(), store, schema.RowPrefix(), nil)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-go/gatehouse/internal/table"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 type app struct {
@@ -35,7 +35,7 @@ type api struct {
 // house is a small system: applications and APIs, which have parents, bindings
 // of one to the other that go with either, and quotas that a binding holds.
 type house struct {
-	store    *memory.Store
+	store    storage.Store
 	schema   *table.Schema
 	apps     *table.Table[app]
 	byName   *table.Unique[app]
@@ -51,12 +51,12 @@ type house struct {
 }
 
 func newHouse(t testing.TB) *house {
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	t.Cleanup(func() { store.Close() })
 	return houseOn(store, "house")
 }
 
-func houseOn(store *memory.Store, name string) *house {
+func houseOn(store storage.Store, name string) *house {
 	s := table.NewSchema(name)
 	h := &house{store: store, schema: s, ids: s.Sequence("app")}
 
@@ -283,7 +283,7 @@ func TestRowsAreCopies(t *testing.T) {
 }
 
 func TestEmptyKeyIsRefused(t *testing.T) {
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	rows := table.New(table.NewSchema("s"), "row", func(s *string) table.Key { return table.Key(*s) })
 	_, err := store.Update(t.Context(), func(w storage.Writer) error { return rows.Insert(w, "") })
 	if err == nil || !strings.Contains(err.Error(), "empty key") {

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-go/gatehouse/internal/table"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 func TestValuesComeOnceInOrder(t *testing.T) {
@@ -23,7 +23,7 @@ func TestValuesComeOnceInOrder(t *testing.T) {
 		}
 		return keys
 	})
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	defer store.Close()
 	_, err := store.Update(t.Context(), func(w storage.Writer) error {
 		for i := range 100 {

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/milesight"
 	"github.com/gatehouse-go/gatehouse/milesight/rest"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 // target is a surface without a listener, with a super admin and a role.
@@ -24,7 +24,7 @@ type target struct {
 func newTarget(tb testing.TB) *target {
 	tb.Helper()
 	ctx := tb.Context()
-	f := &target{store: memory.New(memory.Config{})}
+	f := &target{store: teststore.New(tb)}
 	var err error
 	if f.sys, err = milesight.New(f.store, milesight.Config{Hasher: milesight.PBKDF2{Iterations: 1}}); err != nil {
 		tb.Fatal(err)

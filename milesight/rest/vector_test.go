@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/milesight"
 	"github.com/gatehouse-go/gatehouse/milesight/rest"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 // t0 is when the tests begin.
@@ -34,7 +34,7 @@ type platform struct {
 func open(t *testing.T, c milesight.Config, o rest.Options) platform {
 	t.Helper()
 	p := platform{T: t, ahead: &atomic.Int64{}}
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	c.Clock = func() time.Time { return t0.Add(time.Duration(p.ahead.Load())) }
 	c.Hasher = milesight.PBKDF2{Iterations: 5}
 	var err error

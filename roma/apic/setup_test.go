@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 // root is who calls when a test does not say otherwise.
@@ -44,7 +44,7 @@ func setup(t testing.TB) *fixture { return setupWith(t, apic.Config{}) }
 
 func setupWith(t testing.TB, config apic.Config) *fixture {
 	t.Helper()
-	f := &fixture{TB: t, ctx: t.Context(), store: memory.New(memory.Config{}), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)}
+	f := &fixture{TB: t, ctx: t.Context(), store: teststore.New(t), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)}
 	t.Cleanup(func() { f.store.Close() })
 	f.open(config)
 	return f

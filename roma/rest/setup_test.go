@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 const (
@@ -61,7 +61,7 @@ func setupWith(t testing.TB, config apic.Config) *fixture {
 	f := &fixture{TB: t, ctx: t.Context(), token: "demo-token", users: iam.NewStatic(), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)}
 	f.users.AddToken("demo-token", root)
 	f.users.AddKey("demo-ak", "demo-sk", root)
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	sys, err := roma.New(store, roma.Config{Clock: f.clock, Authenticator: faulty{f.users}, Directory: f.users, APIC: config})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-go/gatehouse/storage/memory"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	td "github.com/gatehouse-go/gatehouse/thinkingdata"
 	"github.com/gatehouse-go/gatehouse/thinkingdata/rest"
 )
@@ -38,7 +38,7 @@ type api struct {
 
 func open(t *testing.T, c td.Config) api {
 	t.Helper()
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	if c.Clock == nil {
 		c.Clock = func() time.Time { return t0 }
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-go/gatehouse/storage/memory"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage/storagetest"
 	td "github.com/gatehouse-go/gatehouse/thinkingdata"
 	"github.com/gatehouse-go/gatehouse/thinkingdata/rest"
@@ -276,7 +276,7 @@ func TestDetailsAreInAHeader(t *testing.T) {
 // A store that fails is answered in the envelope, and logged without the token.
 func TestAStoreThatFails(t *testing.T) {
 	t.Parallel()
-	store := storagetest.Inject(memory.New(memory.Config{}))
+	store := storagetest.Inject(teststore.New(t))
 	defer store.Close()
 	sys, err := td.New(store, td.Config{})
 	if err != nil {
@@ -304,7 +304,7 @@ func TestAStoreThatFails(t *testing.T) {
 
 // fuzzed is a surface that is called without a network.
 func fuzzed(f *testing.F) http.Handler {
-	store := memory.New(memory.Config{})
+	store := teststore.New(f)
 	sys, err := td.New(store, td.Config{Hasher: td.PBKDF2{Iterations: 1}})
 	if err != nil {
 		f.Fatal(err)
