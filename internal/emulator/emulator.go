@@ -12,7 +12,6 @@ package emulator
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	agorarest "github.com/gatehouse-go/gatehouse/agora/rest"
 	"github.com/gatehouse-go/gatehouse/milesight"
 	"github.com/gatehouse-go/gatehouse/roma"
+	"github.com/gatehouse-go/gatehouse/roma/gateway"
 	"github.com/gatehouse-go/gatehouse/storage"
 	"github.com/gatehouse-go/gatehouse/thinkingdata"
 )
@@ -44,6 +44,9 @@ type ROMA struct {
 	Token                string // X-Auth-Token
 	AccessKey, SecretKey string // request signing
 	Project, Instance    string
+	// Counters is where the gateway counts its limits with other gateways. Nil
+	// counts in this process. They are the caller's, and no reset empties them.
+	Counters storage.Counters
 }
 
 // TA is who may call ThinkingData's API.
@@ -84,6 +87,7 @@ type systems struct {
 	thinkingdata *thinkingdata.System
 	milesight    *milesight.System
 	roma         *roma.System
+	gateway      *gateway.Gateway
 	surfaces     http.Handler
 }
 
@@ -171,6 +175,9 @@ func (s *systems) close() error {
 	if s.milesight != nil {
 		errs = append(errs, s.milesight.Close())
 	}
+	if s.gateway != nil {
+		errs = append(errs, s.gateway.Close())
+	}
 	if s.roma != nil {
 		errs = append(errs, s.roma.Close())
 	}
@@ -191,13 +198,14 @@ func (e *Emulator) Surfaces() http.Handler {
 	})
 }
 
-// Gateway is the handler of ROMA's data plane. No system here publishes to it
-// yet, so it has no API to find.
+// Gateway is the handler of ROMA's data plane. A call that streams does not hold
+// up a reset: it goes on with what was published when it began.
 func (e *Emulator) Gateway() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		io.WriteString(w, `{"error_code":"APIC.0101","error_msg":"The API does not exist or has not been published"}`+"\n")
+		e.mu.RLock()
+		gate := e.systems.gateway
+		e.mu.RUnlock()
+		gate.ServeHTTP(w, r)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-go/gatehouse/roma"
+	"github.com/gatehouse-go/gatehouse/roma/gateway"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
 	romarest "github.com/gatehouse-go/gatehouse/roma/rest"
 )
@@ -33,6 +34,14 @@ func (e *Emulator) openROMA(ctx context.Context, s *systems) (http.Handler, erro
 		return nil, err
 	}
 	if err := s.roma.AddInstance(ctx, c.Project, c.Instance); err != nil {
+		return nil, err
+	}
+	s.gateway, err = gateway.New(s.roma, gateway.Config{
+		Project: c.Project, Instance: c.Instance, Counters: c.Counters,
+		PlainAppCode: true, // the gateway's address here is plain HTTP
+		Logger:       e.config.Logger,
+	})
+	if err != nil {
 		return nil, err
 	}
 	return romarest.New(s.roma, romarest.Options{Logger: e.config.Logger})
