@@ -43,6 +43,12 @@ type table struct {
 // else. Taking from one counter after another and rolling back would need no
 // lock, but a caller who saw the taken count meanwhile would be refused though
 // neither call was admitted.
+//
+// A compare-and-swap on the slot alone would spare a Take of one limit one of
+// its two atomic steps, some 7 ns of 70, and cost more where it should help:
+// two processors on one counter, each reading a clock in between, need 64 ns a
+// count with a compare-and-swap or an atomic addition, and 50 with a lock whose
+// waiters stay away from it for a while.
 type shard struct {
 	lock      atomic.Uint32
 	used      int32 // slots in use, those that are over among them
