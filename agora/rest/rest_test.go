@@ -408,7 +408,8 @@ func TestWhatIsNotJSONIsRefused(t *testing.T) {
 		{"GET", "/projects/more", "", "", 404, "message"},
 		{"GET", "//projects/", "", "", 404, "message"},
 		{"GET", "/channel/user/a/b/c/d/e", "", "", 404, "message"},
-		{"PATCH", "/project/", "application/json", `{}`, 405, "message"},
+		{"PATCH", "/project/", "application/json", `{}`, 405, "error_msg"},
+		{"POST", "/usage", "application/json", `{}`, 405, "error_msg"},
 		{"DELETE", "/channel/x", "", "", 405, "message"},
 	} {
 		status, header, text := d.do(tt.method, tt.path, tt.contentType, tt.body)
