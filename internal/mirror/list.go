@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"iter"
+	"sort"
 
 	"github.com/gatehouse-go/gatehouse/internal/table"
 )
@@ -56,13 +57,34 @@ func (l List[T]) Any() bool {
 	return found
 }
 
-// whole reports whether the list is all of its tree.
-func (l List[T]) whole() bool { return l.keep == nil && l.from == "" && l.to == "" }
+// span is where in its tree the list begins and ends, filters aside.
+func (l List[T]) span() (first, end int) {
+	end = l.tree.Len()
+	if l.from != "" {
+		first = rank(l.tree, l.from)
+	}
+	if l.to != "" {
+		end = rank(l.tree, l.to)
+	}
+	return first, max(first, end)
+}
 
-// Count returns the number of rows.
+// rank is how many keys of the tree are less than key.
+func rank[T any](t *tree[T], key string) int {
+	return sort.Search(t.Len(), func(i int) bool {
+		at, _, _ := t.GetAt(i)
+		return at >= key
+	})
+}
+
+// Count returns the number of rows. Without a filter it looks at no row.
 func (l List[T]) Count() (n int) {
-	if l.tree != nil && l.whole() {
-		return l.tree.Len()
+	if l.tree == nil {
+		return 0
+	}
+	if l.keep == nil {
+		first, end := l.span()
+		return end - first
 	}
 	for range l.All() {
 		n++
@@ -71,22 +93,25 @@ func (l List[T]) Count() (n int) {
 }
 
 // Page returns the part of the rows that the window shows, and their total.
-// Of a whole scope without a filter only the rows shown are looked at.
+// Without a filter only the rows shown are looked at.
 func (l List[T]) Page(w table.Window) table.Page[*T] {
 	w = table.Window{Offset: max(w.Offset, 0), Limit: max(w.Limit, 0)}
 	page := table.Page[*T]{Rows: []*T{}, Window: w}
 	if l.tree == nil {
 		return page
 	}
-	if l.whole() {
-		page.Total = l.tree.Len()
-		first, _, found := l.tree.GetAt(w.Offset)
-		if found && w.Limit > 0 {
-			l.tree.Ascend(first, func(_ string, row *T) bool {
-				page.Rows = append(page.Rows, row)
-				return len(page.Rows) < w.Limit
-			})
+	if l.keep == nil {
+		first, end := l.span()
+		page.Total = end - first
+		show := min(w.Limit, page.Total-w.Offset)
+		if show <= 0 {
+			return page
 		}
+		from, _, _ := l.tree.GetAt(first + w.Offset)
+		l.tree.Ascend(from, func(_ string, row *T) bool {
+			page.Rows = append(page.Rows, row)
+			return len(page.Rows) < show
+		})
 		return page
 	}
 	for row := range l.All() {

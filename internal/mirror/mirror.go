@@ -13,9 +13,9 @@
 //	page := byTime.In(state, scope).Where(keep).Page(table.Window{Limit: 20})
 //
 // Rows are partitioned by the first part of their primary key, the scope: the
-// instance or the project they belong to. A page of a scope costs the rows it
-// shows, however many there are; one with a filter costs a look at each row of
-// the scope, some nanoseconds.
+// instance or the project they belong to. A page of a scope, or of what has a
+// prefix there, costs the rows it shows, however many there are; one with a
+// filter costs a look at each of them, some nanoseconds.
 //
 // All rows that a state hands out are shared and must not be changed.
 package mirror

@@ -48,6 +48,17 @@ func Str[S ~string](s S) Key {
 	return Key("\x02" + str + strEnd)
 }
 
+// AppendStr appends the part [Str] makes of s to b, for who builds a key of many
+// parts with one allocation.
+func AppendStr(b []byte, s string) []byte {
+	b = append(b, tagStr)
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", strEscape)
+	}
+	b = append(b, s...)
+	return append(b, strEnd...)
+}
+
 // NonEmpty is Str(s), or the zero Key when s is empty: the key of an index that
 // leaves out rows without the property.
 func NonEmpty[S ~string](s S) Key {

@@ -98,11 +98,12 @@ func ScopeOf(project, instance string) Scope { return Scope(project + "/" + inst
 
 // Key is the scope with the parts of a key that belongs to it.
 func (s Scope) Key(parts ...string) table.Key {
-	key := table.Str(s)
+	var buf [160]byte // keys are looked up by on every path: most fit
+	b := table.AppendStr(buf[:0], string(s))
 	for _, p := range parts {
-		key += table.Str(p)
+		b = table.AppendStr(b, p)
 	}
-	return key
+	return table.Key(b)
 }
 
 // Keys are the keys of the rows with the ids.
