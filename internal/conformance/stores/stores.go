@@ -3,7 +3,7 @@
 //
 //	for _, s := range stores.All() {
 //		t.Run(s.Name, func(t *testing.T) {
-//			store := s.New(t) // skips where its server is not at hand
+//			store := s.Open(t) // skips where its server is not at hand
 //			...
 //		})
 //	}
@@ -11,11 +11,10 @@ package stores
 
 import (
 	"fmt"
-	"path/filepath"
+	"os"
 	"testing"
 
 	"github.com/gatehouse-go/gatehouse/storage"
-	"github.com/gatehouse-go/gatehouse/storage/bolt"
 	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
@@ -23,7 +22,8 @@ import (
 type Store struct {
 	Name string
 	// Open returns a fresh and empty store, which the caller closes. Where the
-	// server that it needs is not at hand it ends the test: see Need.
+	// server that it needs is not at hand it skips the test, or fails it where
+	// GATEHOUSE_TEST_REQUIRED is set.
 	Open func(testing.TB) storage.Store
 	// Reopen opens the data of old again, which is closed. Nil: the store
 	// forgets when it is closed.
@@ -34,6 +34,10 @@ type Store struct {
 	// Disturb breaks something under a store that is in use and is to mend it by
 	// itself, such as its connections. Nil: there is nothing to break.
 	Disturb func(tb testing.TB, s storage.Store)
+	// Address says where the data of a store are, for At to open them in another
+	// process. Nil: they cannot be.
+	Address func(s storage.Store) string
+	At      func(address string) (storage.Store, error)
 }
 
 // Counters is one of the stores of counters alone.
@@ -55,15 +59,8 @@ func All() []Store {
 			Name: "memory",
 			Open: func(testing.TB) storage.Store { return memory.New(memory.Config{}) },
 		},
-		{
-			Name: "bolt",
-			Open: func(tb testing.TB) storage.Store {
-				return openBolt(tb, filepath.Join(tb.TempDir(), "store"))
-			},
-			Reopen: func(tb testing.TB, old storage.Store) storage.Store {
-				return openBolt(tb, old.(boltFile).path)
-			},
-		},
+		boltStore,
+		postgresStore,
 	}
 }
 
@@ -83,7 +80,22 @@ func AllCounters() []Counters {
 		}
 		all = append(all, c)
 	}
-	return all
+	return append(all, redisCounters)
+}
+
+// need returns the value of an environment variable that says where a server is.
+// Without it the test is skipped, or fails where all servers are to be there.
+func need(tb testing.TB, variable, what string) string {
+	tb.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		missing := fmt.Sprintf("%s is not set: %s", variable, what)
+		if os.Getenv("GATEHOUSE_TEST_REQUIRED") != "" {
+			tb.Fatal(missing)
+		}
+		tb.Skip(missing)
+	}
+	return value
 }
 
 // New opens the whole store of the given name, for internal/teststore.
@@ -96,21 +108,6 @@ func New(tb testing.TB, name string) storage.Store {
 		}
 		names = append(names, s.Name)
 	}
-	tb.Fatal(fmt.Sprintf("there is no store %q, only %q", name, names))
+	tb.Fatalf("there is no store %q, only %q", name, names)
 	return nil
-}
-
-// boltFile is a store that knows where it is kept.
-type boltFile struct {
-	*bolt.Store
-	path string
-}
-
-func openBolt(tb testing.TB, path string) storage.Store {
-	tb.Helper()
-	s, err := bolt.Open(path, bolt.Config{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return boltFile{s, path}
 }
