@@ -60,9 +60,8 @@ var subsets = func() (sets [8]uint32) {
 	return sets
 }()
 
-// addrWords is an address as two words, big-endian, IPv4 in its mapped form.
-// Words and not bytes, since they are hashed as words: to read what has just
-// been written in another size holds a processor up.
+// addrWords is an address as the two words that are hashed and compared,
+// big-endian, IPv4 in its mapped form.
 type addrWords [2]uint64
 
 func newAddrWords(ip netip.Addr) addrWords {
