@@ -93,7 +93,7 @@ func (c *call) take(claims []ratelimit.Claim) {
 	}
 }
 
-var dimensions = [...]string{ratelimit.Other: "quota", ratelimit.API: "api", ratelimit.User: "user", ratelimit.App: "app", ratelimit.Address: "ip"}
+var dimensions = [...]string{ratelimit.API: "api", ratelimit.User: "user", ratelimit.App: "app", ratelimit.Address: "ip"}
 
 // limitHeaders are the headers that tell how a limit stands, by its scope. The
 // document shows that of the API, and not that of an API without a policy.
