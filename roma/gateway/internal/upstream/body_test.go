@@ -103,8 +103,13 @@ func TestCloseWakesTheReader(t *testing.T) {
 			t.Errorf("%s: a second Read meanwhile: %v", how, err)
 		}
 		res.Body.Close()
-		if err := <-done; err == nil || err == io.EOF {
-			t.Errorf("%s ended with %v", how, err)
+		select {
+		case err := <-done:
+			if err == nil || err == io.EOF {
+				t.Errorf("%s ended with %v", how, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s was not woken", how)
 		}
 		if _, err := res.Body.Read(make([]byte, 1)); err != http.ErrBodyReadAfterClose {
 			t.Errorf("%s: Read after Close: %v", how, err)

@@ -741,23 +741,49 @@ func TestSlowlyTakenHead(t *testing.T) {
 }
 
 // liar says that more is at hand than it has.
-type liar struct{ io.Reader }
+type liar struct{ *closable }
 
 func (liar) Len() int { return 4 }
 
-func (liar) Close() error { return nil }
-
 func TestShortAtHand(t *testing.T) {
 	url := backend(t, replying(ok, false))
-	req := newRequest(t, "POST", url, liar{strings.NewReader("da")})
-	req.ContentLength = 4
-	if _, err := newLean(t, Config{}).RoundTrip(req); err == nil || !strings.Contains(err.Error(), "body length 2") {
-		t.Errorf("too short: %v", err)
-	}
 	broken := errors.New("broken")
-	req = newRequest(t, "POST", url, liar{failing{broken}})
-	req.ContentLength = 4
-	if _, err := newLean(t, Config{}).RoundTrip(req); err != broken {
-		t.Errorf("broken: %v", err)
+	for _, c := range []struct {
+		text io.Reader
+		want string // within the error; empty is none
+	}{
+		{strings.NewReader("da"), "body length 2"}, {failing{broken}, "broken"}, {strings.NewReader("data"), ""},
+	} {
+		body := liar{&closable{Reader: c.text}}
+		req := newRequest(t, "POST", url, body)
+		req.ContentLength = 4
+		_, err := observe(newLean(t, Config{}), req)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+		if !body.closed.Load() {
+			t.Errorf("%q: body left open", c.want)
+		}
+	}
+}
+
+// TestInformedHeadersAreTheHooks: what a hook was given stays as it was when
+// the final answer comes.
+func TestInformedHeadersAreTheHooks(t *testing.T) {
+	hints := "HTTP/1.1 103 Early Hints\r\nX-A: %d\r\nX-B: %d\r\n\r\n"
+	url := backend(t, replying(fmt.Sprintf(hints, 1, 1)+fmt.Sprintf(hints, 2, 2)+head+"X-C: 3\r\nX-D: 3\r\nContent-Length: 0\r\n\r\n", false))
+	var given []textproto.MIMEHeader
+	req := newRequest(t, "GET", url, nil)
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+			given = append(given, h)
+			return nil
+		},
+	})
+	if _, err := newLean(t, Config{}).RoundTrip(req.WithContext(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(given), "[map[X-A:[1] X-B:[1]] map[X-A:[2] X-B:[2]]]"; got != want {
+		t.Errorf("given %s, want %s", got, want)
 	}
 }

@@ -426,6 +426,10 @@ func TestBytesBeyondTheAnswer(t *testing.T) {
 				if err != nil || strings.Contains(o.Body, "evil") {
 					t.Fatalf("exchange %d: %+v, %v", i+1, o, err)
 				}
+				announced := c.late == "" || strings.Contains(c.answer, " 204 ")
+				if n := lean.idle(); announced && n > 0 {
+					t.Errorf("exchange %d: connection kept", i+1)
+				}
 				<-sent
 				time.Sleep(5 * time.Millisecond)
 			}
