@@ -222,14 +222,14 @@ func TestEnds(t *testing.T) {
 				switch how {
 				case "cancelled":
 					ctx, cancel := context.WithCancelCause(req.Context())
-					time.AfterFunc(30*time.Millisecond, func() { cancel(cause) })
+					time.AfterFunc(150*time.Millisecond, func() { cancel(cause) })
 					req, want = req.WithContext(ctx), cause
 				case "context's deadline":
-					ctx, cancel := context.WithTimeout(req.Context(), 30*time.Millisecond)
+					ctx, cancel := context.WithTimeout(req.Context(), 150*time.Millisecond)
 					defer cancel()
 					req = req.WithContext(ctx)
 				default:
-					deadline = time.Now().Add(30 * time.Millisecond)
+					deadline = time.Now().Add(150 * time.Millisecond)
 				}
 				res, err := lean.RoundTripBy(req, deadline)
 				if err == nil {
