@@ -58,7 +58,7 @@ type apis struct {
 
 	apisByTime  *mirror.Order[apiRow] // last changed first
 	apisOfGroup *mirror.Order[apiRow] // by group, last changed first
-	apisByName  *mirror.Order[apiRow]
+	apisByName  *mirror.Order[apiRow] // by name, last changed first
 	apisByPath  *mirror.Order[apiRow]
 }
 
@@ -73,7 +73,7 @@ func declareAPIs(c *core.Core, s *System) apis {
 		apisInGroup: core.Holds(x, "group", s.groupRows, "APIG.3415", func(a *apiRow) table.Key { return a.Scope.Key(a.GroupID) }),
 		apisByTime:  x.Order(func(a *apiRow) table.Key { return table.Desc(table.Time(a.Updated)) }),
 		apisOfGroup: x.Order(func(a *apiRow) table.Key { return table.Str(a.GroupID) + table.Desc(table.Time(a.Updated)) }),
-		apisByName:  x.Order(func(a *apiRow) table.Key { return table.Str(a.Name) }),
+		apisByName:  x.Order(func(a *apiRow) table.Key { return table.Str(a.Name) + table.Desc(table.Time(a.Updated)) }),
 		apisByPath:  x.Order(func(a *apiRow) table.Key { return table.Str(a.pathSlot()) }),
 	}
 }
@@ -285,34 +285,46 @@ func (c Control) APIs(_ context.Context, q APIQuery) (list.Page[API], error) {
 	if k.Err() != nil {
 		return list.Page[API]{}, k.Err()
 	}
-	rows := c.sys.apisByTime.In(st, c.Scope.Key())
-	if q.GroupID != "" {
-		rows = c.sys.apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(q.GroupID))
-	}
-	rows = rows.Where(q.filter())
-	if hidden := c.hides(st); hidden != nil {
-		rows = rows.Where(func(a *apiRow) bool { return !hidden(a.AppID) })
-	}
-	if q.EnvID != "" {
-		live := c.sys.liveIn(st, c.Scope, q.EnvID)
-		rows = rows.Where(func(a *apiRow) bool { return live[a.ID] })
-	}
-	page := rows.Page(window)
-	return list.Of(page.Rows, page.Total, func(a *apiRow) API {
+	show := func(a *apiRow) API {
 		show := c.showAPI(st, a)
 		show.APISpec = show.withoutBackends()
 		return show
-	}), nil
+	}
+	var rows mirror.List[apiRow]
+	switch {
+	case q.ID != "":
+		rows = c.sys.drafts.Mirror.Prefix(st, c.Scope.Key(q.ID))
+	case q.GroupID != "":
+		rows = c.sys.apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(q.GroupID))
+	case q.Name != "" && q.Precise.Has("name"):
+		rows = c.sys.apisByName.Prefix(st, c.Scope.Key(), table.Str(q.Name))
+	default:
+		rows = c.sys.apisByTime.In(st, c.Scope.Key())
+	}
+	filter, hidden := q.filter(), c.hides(st)
+	rows = rows.Where(filter)
+	if hidden != nil {
+		rows = rows.Where(func(a *apiRow) bool { return !hidden(a.AppID) })
+	}
+	if q.EnvID != "" {
+		rows = rows.Where(func(a *apiRow) bool { return c.sys.isLive(st, c.Scope, a.ID, q.EnvID) })
+		if filter == nil && hidden == nil { // then they are counted already
+			total := c.sys.pubsByEnv.Prefix(st, c.Scope.Key(), table.Str(q.EnvID)).Count()
+			return list.Page[API]{Rows: slice(rows.All(), window, show), Total: total}, nil
+		}
+	}
+	page := rows.Page(window)
+	return list.Of(page.Rows, page.Total, show), nil
 }
 
 // filter is what the query asks of an API itself, nil when it is nothing.
 func (q *APIQuery) filter() func(*apiRow) bool {
-	if q.ID == "" && q.Name == "" && q.Protocol == "" && q.Method == "" && q.URI == "" && q.AuthType == "" && q.Type == 0 {
+	if q.ID == "" && q.GroupID == "" && q.Name == "" && q.Protocol == "" && q.Method == "" && q.URI == "" && q.AuthType == "" && q.Type == 0 {
 		return nil
 	}
 	name, uri := q.Precise.Has("name"), q.Precise.Has("req_uri")
 	return func(a *apiRow) bool {
-		return list.Is(a.ID, q.ID) && list.Is(a.Protocol, q.Protocol) && list.Is(a.Method, q.Method) &&
+		return list.Is(a.GroupID, q.GroupID) && list.Is(a.Protocol, q.Protocol) && list.Is(a.Method, q.Method) &&
 			list.Is(a.AuthType, q.AuthType) && list.Is(a.Type, q.Type) &&
 			list.Matches(a.Name, q.Name, name) && list.Matches(a.URI, q.URI, uri)
 	}

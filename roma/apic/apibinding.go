@@ -1,10 +1,12 @@
 package apic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-go/gatehouse/internal/mirror"
 	"github.com/gatehouse-go/gatehouse/internal/table"
@@ -211,48 +213,92 @@ type place struct {
 	bound *binding
 }
 
-// places cuts the part that the window shows out of a walk and counts it whole.
-// Only what is shown is looked up.
-func places[T any](c Control, st *mirror.State, rows iter.Seq[place], w table.Window, show func(*binding, published) T) list.Page[T] {
-	shown, total := page(rows, w, func(p place) T {
+// walk is a walk over places, and how many there are; where that is negative
+// they must be counted.
+type walk struct {
+	all   iter.Seq[place]
+	total int
+}
+
+// places cuts the part that the window shows out of a walk. Only what is shown
+// is looked up.
+func places[T any](c Control, st *mirror.State, rows walk, w table.Window, show func(*binding, published) T) list.Page[T] {
+	one := func(p place) T {
 		at, _ := c.sys.join(st, p.publicationRow, publishedFilter{})
 		return show(p.bound, at)
-	})
+	}
+	if rows.total >= 0 {
+		return list.Page[T]{Rows: slice(rows.all, w, one), Total: rows.total}
+	}
+	shown, total := page(rows.all, w, one)
 	return list.Page[T]{Rows: shown, Total: total}
 }
 
 // placesWith yields where a policy is bound, the newest binding first.
-func (b bindings) placesWith(c Control, st *mirror.State, policy string, f publishedFilter) iter.Seq[place] {
-	passes := c.passing(st, f)
-	return func(yield func(place) bool) {
+func (b bindings) placesWith(c Control, st *mirror.State, policy string, f publishedFilter) walk {
+	passes, total := c.passing(st, f), -1
+	if f == (publishedFilter{}) && c.hides(st) == nil {
+		total = b.countAPIs(st, c.sys, c.Scope, policy)
+	}
+	return walk{func(yield func(place) bool) {
 		for row := range b.byPolicy.Prefix(st, c.Scope.Key(), table.Str(policy)).All() {
 			p, found := c.sys.pubs.Mirror.Get(st, c.Scope.Key(row.Target))
 			if found && passes(p) && !yield(place{p, row}) {
 				return
 			}
 		}
-	}
+	}, total}
 }
 
 // placesWithout yields where a policy is not bound, what was published last
 // first. What is bound there is left to [bindings.of].
-func (b bindings) placesWithout(c Control, st *mirror.State, policy string, f publishedFilter) iter.Seq[place] {
-	passes := c.passing(st, f)
+func (b bindings) placesWithout(c Control, st *mirror.State, policy string, f publishedFilter) walk {
+	passes, total := c.passing(st, f), -1
 	has := map[string]bool{}
 	for row := range b.byPolicy.Prefix(st, c.Scope.Key(), table.Str(policy)).All() {
 		has[row.Target] = true
 	}
-	return func(yield func(place) bool) {
-		rows := c.sys.pubsByTime.In(st, c.Scope.Key())
-		if f.APIID != "" {
-			rows = c.sys.pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(f.APIID))
-		}
+	rows := c.sys.pubsByTime.In(st, c.Scope.Key())
+	switch {
+	case f.APIID != "" || f.APIName != "" || f.GroupID != "":
+		return walk{c.publishedOf(st, f, func(p *publicationRow) bool { return !has[p.ID] && passes(p) }), total}
+	case f.EnvID != "":
+		rows = c.sys.pubsByEnv.Prefix(st, c.Scope.Key(), table.Str(f.EnvID))
+	case c.hides(st) == nil:
+		total = rows.Count() - b.countAPIs(st, c.sys, c.Scope, policy)
+	}
+	return walk{func(yield func(place) bool) {
 		for p := range rows.All() {
 			if !has[p.ID] && passes(p) && !yield(place{p, nil}) {
 				return
 			}
 		}
+	}, total}
+}
+
+// publishedOf yields the publications that are kept of the APIs that pass a
+// filter, what was published last first. It looks at the APIs, of which there
+// are fewer than publications, and at the publications of those that pass.
+func (c Control) publishedOf(st *mirror.State, f publishedFilter, keep func(*publicationRow) bool) iter.Seq[place] {
+	apis := c.sys.apisByTime.In(st, c.Scope.Key())
+	switch {
+	case f.APIID != "":
+		apis = c.sys.drafts.Mirror.Prefix(st, c.Scope.Key(f.APIID))
+	case f.GroupID != "":
+		apis = c.sys.apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(f.GroupID))
 	}
+	var all []place
+	for api := range apis.Where(f.passes).All() {
+		for p := range c.sys.pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(api.ID)).All() {
+			if keep(p) {
+				all = append(all, place{p, nil})
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y place) int {
+		return cmp.Or(y.Published.Compare(x.Published), strings.Compare(x.ID, y.ID))
+	})
+	return slices.Values(all)
 }
 
 // boundTo is the bindings of an API that the caller may look at, where it is
@@ -272,11 +318,23 @@ func (b bindings) boundTo(c Control, st *mirror.State, f publishedFilter) []boun
 	return all
 }
 
-// countAPIs is how many APIs that are online a policy is bound to: bind_num.
-func (b bindings) countAPIs(st *mirror.State, s *System, scope core.Scope, policy string) (n int) {
-	for row := range b.byPolicy.Prefix(st, scope.Key(), table.Str(policy)).All() {
-		if p, found := s.pubs.Mirror.Get(st, scope.Key(row.Target)); found && p.live() {
-			n++
+// countAPIs is how many APIs that are online a policy is bound to: bind_num. It
+// is all but those that are offline, of which there are few as a rule.
+func (b bindings) countAPIs(st *mirror.State, s *System, scope core.Scope, policy string) int {
+	bound := b.byPolicy.Prefix(st, scope.Key(), table.Str(policy))
+	offline := s.pubsOffline.In(st, scope.Key())
+	n := bound.Count()
+	if n <= offline.Count() {
+		return bound.Where(func(row *binding) bool {
+			p, found := s.pubs.Mirror.Get(st, scope.Key(row.Target))
+			return found && p.live()
+		}).Count()
+	}
+	for p := range offline.All() {
+		for row := range b.byTarget.Prefix(st, scope.Key(), table.Str(p.ID)).All() {
+			if row.Policy == policy {
+				n--
+			}
 		}
 	}
 	return n

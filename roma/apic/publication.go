@@ -45,9 +45,10 @@ type publications struct {
 	publishedIn   *table.Index[publicationRow]  // by environment
 	pubsVariables *table.Index[publicationRow]  // by environment, group and variable in an address
 
-	pubsByTime *mirror.Order[publicationRow] // newest first
-	pubsByAPI  *mirror.Order[publicationRow] // by API, then by creation
-	pubsByEnv  *mirror.Order[publicationRow] // by environment
+	pubsByTime  *mirror.Order[publicationRow] // those online, newest first
+	pubsByEnv   *mirror.Order[publicationRow] // those online by environment, newest first
+	pubsOffline *mirror.Order[publicationRow] // those offline
+	pubsByAPI   *mirror.Order[publicationRow] // by API, then by creation
 }
 
 func declarePublications(c *core.Core, s *System) publications {
@@ -73,21 +74,32 @@ func declarePublications(c *core.Core, s *System) publications {
 			}
 			return keys
 		}),
-		pubsByTime: x.Order(func(p *publicationRow) table.Key { return table.Desc(table.Time(p.Published)) }),
-		pubsByAPI:  x.Order(func(p *publicationRow) table.Key { return table.Str(p.API) + table.Time(p.Created) }),
-		pubsByEnv:  x.Order(func(p *publicationRow) table.Key { return table.Str(p.Env) }),
+		pubsByTime: x.Order(func(p *publicationRow) table.Key {
+			if !p.live() {
+				return ""
+			}
+			return table.Desc(table.Time(p.Published))
+		}),
+		pubsByEnv: x.Order(func(p *publicationRow) table.Key {
+			if !p.live() {
+				return ""
+			}
+			return table.Str(p.Env) + table.Desc(table.Time(p.Published))
+		}),
+		pubsOffline: x.Order(func(p *publicationRow) table.Key {
+			if p.live() {
+				return ""
+			}
+			return table.Str(p.Env)
+		}),
+		pubsByAPI: x.Order(func(p *publicationRow) table.Key { return table.Str(p.API) + table.Time(p.Created) }),
 	}
 }
 
-// liveIn is the ids of the APIs that are online in an environment.
-func (s *System) liveIn(st *mirror.State, scope core.Scope, env string) map[string]bool {
-	live := map[string]bool{}
-	for p := range s.pubsByEnv.Prefix(st, scope.Key(), table.Str(env)).All() {
-		if p.live() {
-			live[p.API] = true
-		}
-	}
-	return live
+// isLive reports whether an API is online in an environment.
+func (s *System) isLive(st *mirror.State, scope core.Scope, api, env string) bool {
+	p, found := s.publicationOf(st, scope, api, env)
+	return found && p.live()
 }
 
 // publicationOf is the record of an API in an environment.
@@ -146,6 +158,21 @@ func (s *System) join(st *mirror.State, p *publicationRow, f publishedFilter) (p
 	}
 	row.group, found = s.groupRows.Mirror.Get(st, p.Scope.Key(row.api.GroupID))
 	return row, found
+}
+
+// slice cuts the part that the window shows out of a walk, and walks no farther.
+func slice[R, T any](rows iter.Seq[R], w table.Window, show func(R) T) []T {
+	shown, i := []T{}, 0
+	for row := range rows {
+		if len(shown) == w.Limit {
+			break
+		}
+		if i >= w.Offset {
+			shown = append(shown, show(row))
+		}
+		i++
+	}
+	return shown
 }
 
 // page cuts the part that the window shows out of a walk and counts it whole.
