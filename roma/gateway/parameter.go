@@ -182,8 +182,13 @@ func cutDigits(s string) (rest string, some bool) {
 // bind is the stage of the parameters: it finds the declared ones in the
 // request, checks them, and fills in the defaults of those that are missing
 // (3.3). Of a parameter that is given several times each value is checked; the
-// first is the one that policies and backend parameters take.
+// first is the one that policies and backend parameters take. A body that is
+// declared longer than the instance takes is refused here too, before anything of
+// it is sent.
 func (p *plan) bind(c *call) *refusal {
+	if c.r.ContentLength > c.live.features.MaxBody {
+		return c.refuse(BodyTooLarge)
+	}
 	c.bound = slices.Grow(c.bound[:0], len(p.params))[:len(p.params)]
 	clear(c.bound)
 	for i := range p.params {

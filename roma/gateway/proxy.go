@@ -196,6 +196,9 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 	if c.r.ContentLength != 0 && c.r.Body != nil { // nil lets a transport know that there is none
 		x.upload.body, x.upload.limit = c.r.Body, c.live.features.MaxBody
 		out.Body = &x.upload
+		// The answer may begin before the body ends. A server that cannot do
+		// that has to read all of it first.
+		_ = http.NewResponseController(x.w).EnableFullDuplex()
 	}
 	signer, err := c.signer()
 	if err == nil && signer != nil {
@@ -266,8 +269,10 @@ func (x *exchange) context(out *http.Request) context.Context {
 
 // end lets go of the caller, whatever a transport still holds.
 func (x *exchange) end(c *call) {
-	c.out.received = x.upload.read.Load()
-	x.upload.end()
+	if x.upload.body != nil {
+		c.out.received = x.upload.read.Load()
+		x.upload.end()
+	}
 	x.settle()
 	if x.timer != nil {
 		x.timer.Stop()

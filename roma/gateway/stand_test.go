@@ -26,7 +26,6 @@ const (
 )
 
 // stand is a gateway behind a listener, with its control plane and one group.
-// At the end of the test no goroutine of it is left.
 type stand struct {
 	testing.TB
 	ctx   context.Context
@@ -40,8 +39,6 @@ type stand struct {
 
 func newStand(t testing.TB, config Config) *stand {
 	t.Helper()
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() { noneLeft(t, before) })
 	s := &stand{TB: t, ctx: context.Background()}
 	store := memory.New(memory.Config{})
 	t.Cleanup(func() { store.Close() })
@@ -72,7 +69,7 @@ func newStand(t testing.TB, config Config) *stand {
 	return s
 }
 
-// noneLeft waits for the goroutines of a stand to end.
+// noneLeft waits for goroutines to end. It is for tests that run alone.
 func noneLeft(t testing.TB, before int) {
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	for range 200 {
