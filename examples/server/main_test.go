@@ -126,8 +126,8 @@ func TestKilledServerAnswersAsBefore(t *testing.T) {
 			}
 			apic := "/v2/0a1b2c3d4e5f60718293a4b5c6d7e8f9/apic/instances/11111111-2222-4333-8444-555555555555"
 			made(t, p.surfaces+"/dev/v1/project", `{"name":"kept","enable_sign_key":false}`, "")
-			group := made(t, p.surfaces+apic+"/api-groups", `{"name":"kept group"}`, "id")
-			api := made(t, p.surfaces+apic+"/apis", fmt.Sprintf(`{"name":"kept api","type":1,"version":"v1","req_protocol":"BOTH","req_method":"GET",
+			group := made(t, p.surfaces+apic+"/api-groups", `{"name":"kept_group"}`, "id")
+			api := made(t, p.surfaces+apic+"/apis", fmt.Sprintf(`{"name":"kept_api","type":1,"version":"v1","req_protocol":"BOTH","req_method":"GET",
 				"req_uri":"/kept","auth_type":"NONE","backend_type":"MOCK","mock_info":{"result_content":"still here"},"group_id":%q}`, group), "id")
 			made(t, p.surfaces+apic+"/apis/action", fmt.Sprintf(`{"action":"online","api_id":%q,"env_id":"DEFAULT_ENVIRONMENT_RELEASE_ID"}`, api), "publish_id")
 
@@ -145,7 +145,7 @@ func TestKilledServerAnswersAsBefore(t *testing.T) {
 				return all
 			}
 			before := ask()
-			for i, want := range []string{`"kept"`, "kept api", "RELEASE", "still here"} {
+			for i, want := range []string{`"kept"`, "kept_api", "RELEASE", "still here"} {
 				if !strings.HasPrefix(before[i], "200 ") || !strings.Contains(before[i], want) {
 					t.Fatalf("%s answers %s, want %s in it", questions[i], before[i], want)
 				}
