@@ -84,10 +84,11 @@ func (r *reader) walk(way direction, yield func(storage.Record, error) bool) {
 		return
 	}
 	c := r.records.Cursor()
+	var copied copier
 	steps := 0
 	for k, v := way.first(c); k != nil; k, v = way.next(c) {
-		key := string(k)
-		if way.over(key) || !yield(storage.Record{Key: key, Value: string(v)}, nil) {
+		next := copied.record(k, v)
+		if way.over(next.Key) || !yield(next, nil) {
 			return
 		}
 		steps++
@@ -96,6 +97,15 @@ func (r *reader) walk(way direction, yield func(storage.Record, error) bool) {
 			return
 		}
 	}
+}
+
+// copier copies records out of the file's pages, key and value as one string.
+type copier []byte
+
+func (c *copier) record(k, v []byte) storage.Record {
+	*c = append(append((*c)[:0], k...), v...)
+	both := string(*c)
+	return storage.Record{Key: both[:len(k)], Value: both[len(k):]}
 }
 
 type upwards struct{ from, to string }

@@ -3,8 +3,6 @@ package bolt
 import (
 	"iter"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/gatehouse-go/gatehouse/storage"
 )
 
@@ -73,8 +71,9 @@ func (w *writer) walk(way direction, yield func(storage.Record, error) bool) {
 		yield(storage.Record{}, err)
 		return
 	}
-	var cursor *bbolt.Cursor = w.records.Cursor()
+	cursor := w.records.Cursor()
 	k, v := way.first(cursor)
+	var copied copier
 	at, begun := "", false // the last key that the walk has passed
 	for steps := 0; ; {
 		c, ok := way.written(&w.writes, at, begun)
@@ -91,7 +90,7 @@ func (w *writer) walk(way direction, yield func(storage.Record, error) bool) {
 			}
 			next = storage.Record{Key: c.Key, Value: c.Value}
 		default:
-			next = storage.Record{Key: string(k), Value: string(v)}
+			next = copied.record(k, v)
 			at, begun = next.Key, true
 			k, v = way.next(cursor)
 		}
