@@ -9,26 +9,23 @@ import (
 	"github.com/gatehouse-go/gatehouse/storage"
 )
 
-// A page of a walk ends after $2 records or with the one that fills pageBytes:
-// values are large or small, and both are held in memory. The running sum does
-// not look into values that are stored apart.
+// A large value is left out of a page, which is held in memory, and read when the
+// walk gets there: null, as no value is. octet_length does not look into values
+// that are stored apart.
 const (
-	sqlAscend    = sqlPageHead + `WHERE key >= $1 ORDER BY key LIMIT $2` + sqlPageMid + `ORDER BY key` + sqlPageTail + `ORDER BY key`
-	sqlAscendTo  = sqlPageHead + `WHERE key >= $1 AND key < $4 ORDER BY key LIMIT $2` + sqlPageMid + `ORDER BY key` + sqlPageTail + `ORDER BY key`
-	sqlDescend   = sqlPageHead + `WHERE key >= $1 ORDER BY key DESC LIMIT $2` + sqlPageMid + `ORDER BY key DESC` + sqlPageTail + `ORDER BY key DESC`
-	sqlDescendTo = sqlPageHead + `WHERE key >= $1 AND key < $4 ORDER BY key DESC LIMIT $2` + sqlPageMid + `ORDER BY key DESC` + sqlPageTail + `ORDER BY key DESC`
+	sqlAscend    = sqlPageOf + `WHERE key >= $1 ORDER BY key LIMIT $2`
+	sqlAscendTo  = sqlPageOf + `WHERE key >= $1 AND key < $3 ORDER BY key LIMIT $2`
+	sqlDescend   = sqlPageOf + `WHERE key >= $1 ORDER BY key DESC LIMIT $2`
+	sqlDescendTo = sqlPageOf + `WHERE key >= $1 AND key < $3 ORDER BY key DESC LIMIT $2`
 
-	sqlPageHead = `WITH page AS (SELECT key, value FROM {schema}.records `
-	sqlPageMid  = `), sized AS (SELECT key, value, sum(octet_length(value)) OVER (`
-	sqlPageTail = ` ROWS UNBOUNDED PRECEDING) - octet_length(value) AS before FROM page)
-		SELECT key, value FROM sized WHERE before < $3 `
+	sqlPageOf = `SELECT key, CASE WHEN octet_length(value) <= 16384 THEN value END FROM {schema}.records `
 )
 
 const (
 	// pageFirst and pageMost are how many records the first page of a walk has,
 	// and the largest; each is four times the one before.
 	pageFirst, pageMost = 128, 2048
-	// pageBytes is how many bytes of values make a page full.
+	// pageBytes is how many bytes make a page of a log or of the history full.
 	pageBytes = 4 << 20
 	// patience is how many records a walk yields before it looks at the context.
 	patience = 16
@@ -46,8 +43,9 @@ type pager struct {
 	down     bool
 
 	page  []storage.Record
-	next  int // the place in page
-	limit int // of the last page asked for
+	large []int // the places in page of values that were left out
+	next  int   // the place in page
+	limit int   // of the last page asked for
 	done  bool
 }
 
@@ -69,6 +67,12 @@ func (p *pager) peek() (record storage.Record, ok bool, err error) {
 	if p.next == len(p.page) {
 		return record, false, nil
 	}
+	if len(p.large) > 0 && p.large[0] == p.next {
+		if p.page[p.next].Value, err = p.Get(p.page[p.next].Key); err != nil {
+			return record, false, err
+		}
+		p.large = p.large[1:]
+	}
 	return p.page[p.next], true, nil
 }
 
@@ -89,7 +93,7 @@ func (p *pager) turn() error {
 		return nil
 	}
 	p.limit = min(max(4*p.limit, pageFirst), pageMost)
-	sql, args := p.store.sql.ascend, []any{[]byte(p.from), p.limit, pageBytes}
+	sql, args := p.store.sql.ascend, []any{[]byte(p.from), p.limit}
 	switch {
 	case p.down && p.to != "":
 		sql = p.store.sql.descendTo
@@ -101,18 +105,20 @@ func (p *pager) turn() error {
 	if p.to != "" {
 		args = append(args, []byte(p.to))
 	}
-	size := 0
 	err := p.ask(func(rows pgx.Rows) error {
+		p.page, p.large = p.page[:0], nil // it may be asked twice
 		for rows.Next() {
 			var key, value pgtype.DriverBytes
 			if err := rows.Scan(&key, &value); err != nil {
 				return err
 			}
-			size += len(value)
+			if value == nil {
+				p.large = append(p.large, len(p.page))
+			}
 			p.page = append(p.page, storage.Record{Key: string(key), Value: string(value)})
 		}
 		return nil
 	}, sql, args...)
-	p.done = len(p.page) < p.limit && size < pageBytes
+	p.done = len(p.page) < p.limit
 	return err
 }

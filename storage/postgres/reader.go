@@ -63,12 +63,13 @@ func (r *reader) start(scan func(pgx.Rows) error, sql string, args []any) (err e
 		}
 		var batch pgx.Batch
 		batch.Queue(sqlSnapshot)
-		batch.Queue(r.store.sql.position).QueryRow(func(row pgx.Row) error { return row.Scan(&r.position) })
+		var position int64
+		batch.Queue(r.store.sql.position).QueryRow(func(row pgx.Row) error { return row.Scan(&position) })
 		if sql != "" {
 			batch.Queue(sql, args...).Query(func(rows pgx.Rows) error { return scanned(rows, scan) })
 		}
 		if err = r.conn.SendBatch(r.ctx, &batch).Close(); err == nil {
-			r.begun = true
+			r.begun, r.position = true, storage.Position(position)
 			return nil
 		}
 		lost := r.lost(err)
@@ -95,12 +96,14 @@ func (r *reader) release() {
 	if r.conn == nil {
 		return
 	}
-	// Without the end of the context, as the connection can still be used. When
-	// that fails the pool closes it.
 	if conn := r.conn.Conn(); !conn.IsClosed() && conn.PgConn().TxStatus() != 'I' {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), releaseTime)
-		r.conn.Exec(ctx, sqlRollback)
-		cancel()
+		ctx := r.ctx
+		if ctx.Err() != nil { // the connection can still be used
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+			defer cancel()
+		}
+		conn.Exec(ctx, sqlRollback) // when that fails the pool closes it
 	}
 	r.conn.Release()
 	r.conn = nil
