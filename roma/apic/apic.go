@@ -22,6 +22,7 @@ package apic
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/gatehouse-go/gatehouse/internal/mirror"
 	"github.com/gatehouse-go/gatehouse/internal/table"
@@ -48,6 +49,13 @@ type Config struct {
 	// Strict refuses what the document's own samples violate: a V1 group's API
 	// without roma_app_id, and spaces in the names of backend policies.
 	Strict bool
+	// KeepStatistics is how long the calls of a minute are kept, for 4.21; 0 is
+	// 72 hours. An API with calls in every minute takes about 100 bytes of the
+	// store for each.
+	KeepStatistics time.Duration
+	// Zone is the zone of the times that 4.21 takes and shows without one, and
+	// of its hours and days; nil is UTC+8, the document's.
+	Zone *time.Location
 	// Newer accepts what the vendor's later SDK has and the document has not:
 	// access control by account ids, signature keys of the type aes.
 	Newer bool
@@ -83,6 +91,9 @@ type System struct {
 	appConfigs
 
 	order *table.Sequence
+
+	dataPlanes dataPlanes
+	trims      trims
 }
 
 // Number is the place of a row in the order of creation, for rows that show no

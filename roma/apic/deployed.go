@@ -47,6 +47,16 @@ func (n Snapshot) Find(publishID string) (Deployed, bool) {
 	return n.deployed(p)
 }
 
+// Draft returns the draft of an API as if it were online in RELEASE: without a
+// publication and a version, to which nothing is bound.
+func (n Snapshot) Draft(apiID string) (Deployed, bool) {
+	a, found := n.sys.drafts.Mirror.Get(n.state, n.scope.Key(apiID))
+	if !found {
+		return Deployed{}, false
+	}
+	return Deployed{APIID: a.ID, EnvID: ReleaseID, GroupID: a.GroupID, version: &versionRow{Spec: a.APISpec}}, true
+}
+
 // Environments yields the environments, whose names callers give in X-Stage.
 func (n Snapshot) Environments() iter.Seq[Environment] {
 	return func(yield func(Environment) bool) {
