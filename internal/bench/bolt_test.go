@@ -25,10 +25,7 @@ import (
 // what is kept for Watch, counters' arithmetic).
 // The cases are those of [BenchmarkDurablePostgres].
 func BenchmarkDurableBolt(b *testing.B) {
-	w := &postgresLoad{value: strings.Repeat("v", 177)}
-	for i := range 10_000 {
-		w.keys = append(w.keys, fmt.Sprintf("record|%016x", uint64(i+1)*0x9e3779b97f4a7c15))
-	}
+	w := boltWorkload()
 	for _, library := range []struct {
 		name string
 		open func(testing.TB, *postgresLoad) durable
@@ -37,6 +34,45 @@ func BenchmarkDurableBolt(b *testing.B) {
 		{"limit-bbolt", openBareFile},
 	} {
 		b.Run(library.name, func(b *testing.B) { benchmarkDurable(b, library.open(b, w), w) })
+	}
+}
+
+func boltWorkload() *postgresLoad {
+	w := &postgresLoad{value: strings.Repeat("v", 177)}
+	for i := range 10_000 {
+		w.keys = append(w.keys, fmt.Sprintf("record|%016x", uint64(i+1)*0x9e3779b97f4a7c15))
+	}
+	return w
+}
+
+// BenchmarkPairedBolt commits in the one and in the other by turns, so that what
+// else the disk does meets both, and tells by their medians how much of the bare
+// rate is left.
+func BenchmarkPairedBolt(b *testing.B) {
+	w := boltWorkload()
+	for _, n := range []int{1, 5} {
+		b.Run(fmt.Sprintf("update-%d", n), func(b *testing.B) {
+			pair := [2]durable{openFile(b, w), openBareFile(b, w)}
+			var took [2][]time.Duration
+			for b.Loop() {
+				keys := make([]string, n)
+				for i := range keys {
+					keys[i] = w.probe()
+				}
+				for i, s := range pair {
+					start := time.Now()
+					s.put(w.value, keys...)
+					took[i] = append(took[i], time.Since(start))
+				}
+			}
+			var median [2]float64
+			for i := range took {
+				slices.Sort(took[i])
+				median[i] = float64(took[i][len(took[i])/2])
+			}
+			b.ReportMetric(median[0], "ns/commit")
+			b.ReportMetric(100*median[1]/median[0], "%-of-bare")
+		})
 	}
 }
 
