@@ -391,3 +391,48 @@ func TestNoGoroutineOutlives(t *testing.T) {
 	})
 	noneLeft(t, before)
 }
+
+// TestSignedBodiesGoOn holds that a body that was read to be signed is whole at
+// the next member, too.
+func TestSignedBodiesGoOn(t *testing.T) {
+	t.Parallel()
+	eachTransport(t, func(t *testing.T, config Config) {
+		s := newStand(t, config)
+		m := newMembers(t, 2, func(string) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
+		})
+		p := s.api("POST", "/x", "", through(s.channel(m, vpc.RoundRobin)))
+		key, err := s.ctl.CreateSign(s.ctx, apic.SignSpec{Name: "sign_1"})
+		s.ok(err)
+		_, err = s.ctl.BindSign(s.ctx, apic.BindSign{SignID: key.ID, PublishIDs: []string{p.PublishID}})
+		s.ok(err)
+		m.kill(0)
+		for range 3 {
+			if got := s.do(s.request("POST", "/x", strings.NewReader("signed"))); got.StatusCode != 200 || got.body != "signed" {
+				t.Errorf("%d %q", got.StatusCode, got.body)
+			}
+		}
+	})
+}
+
+// TestBackendExplained holds that Explain names the policy that takes a call,
+// and asks no backend.
+func TestBackendExplained(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Config{})
+	s.api("GET", "/x", "127.0.0.1:1", func(in *apic.APISpec) {
+		in.MockPolicies = []apic.MockPolicy{{Policy: apic.Policy{Name: "by_source", Effect: "ALL",
+			Conditions: []apic.Condition{{Origin: "source", Value: "10.0.0.0/8"}}}, Result: "mock"}}
+	})
+	explain := func(from string) string {
+		r := s.request("GET", "/x", nil)
+		r.RemoteAddr = from + ":1234"
+		return s.gw.Explain(r).String()
+	}
+	if got := explain("10.1.1.1"); !strings.Contains(got, `policy "by_source" takes it: a mock`) {
+		t.Errorf("explained as %s", got)
+	}
+	if got := explain("11.1.1.1"); !strings.Contains(got, "source 10.0.0.0/8: false") || !strings.Contains(got, "http://127.0.0.1:1") {
+		t.Errorf("explained as %s", got)
+	}
+}

@@ -97,6 +97,16 @@ func (n *condition) met(c *call) bool {
 	return slices.Contains(n.words, b.value)
 }
 
+// explain notes what became of the policy in a call.
+func (p *policy) explain(c *call, hit bool) {
+	for i := range p.conditions {
+		c.note("policy %q: %s: %v", p.name, p.conditions[i].text, p.conditions[i].met(c))
+	}
+	if hit {
+		c.note("policy %q takes it: %s", p.name, p.backend)
+	}
+}
+
 // hit reports whether the policy takes the call.
 func (p *policy) hit(c *call) bool {
 	for i := range p.conditions {

@@ -87,3 +87,43 @@ func TestFunctions(t *testing.T) {
 		t.Error("a function survived the gateway")
 	}
 }
+
+// backendAuthorizer is an authorizer that answers with a verdict.
+type backendAuthorizer struct {
+	Verdict
+	error
+}
+
+func (a backendAuthorizer) Authorize(context.Context, string, Question) (Verdict, error) {
+	return a.Verdict, a.error
+}
+
+// TestBackendAuthorizer holds what the gateway says of itself to a backend with
+// an authorizer of the kind BACKEND, and that nothing goes there without it.
+func TestBackendAuthorizer(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		what   string
+		answer backendAuthorizer
+		status int
+		code   string
+	}{
+		{"it allows", backendAuthorizer{Verdict{Allow: true, Context: map[string]string{"token": "t-1"}}, nil}, 200, ""},
+		{"it refuses", backendAuthorizer{Verdict{Known: true}, nil}, 403, "APIC.0306"},
+		{"it fails", backendAuthorizer{Verdict{Allow: true}, errors.New("dial 127.0.0.1")}, 500, "APIC.0601"},
+	} {
+		s := newStand(t, Config{Authorizers: test.answer})
+		s.api("GET", "/x", echo(t), func(in *apic.APISpec) {
+			in.HTTP.AuthorizerID = "authorizer-1"
+			in.BackendParams = toBackend("HEADER X-Token SYSTEM $context.authorizer.backend.token")
+		})
+		r := s.request("GET", "/x", nil)
+		r.Header.Set("X-Token", "forged")
+		got := s.do(r)
+		if test.status != 200 {
+			s.refused(test.what, got, test.status, test.code)
+		} else if token := s.got(got).Header.Get("X-Token"); token != "t-1" {
+			t.Errorf("the backend got %q", token)
+		}
+	}
+}

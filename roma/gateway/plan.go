@@ -62,6 +62,20 @@ type functionBackend struct {
 	async        bool
 }
 
+// String says in a few words where the backend is.
+func (b *backend) String() string {
+	switch h := &b.http; {
+	case b.kind == toMock:
+		return "a mock"
+	case b.kind == toFunction:
+		return "the function " + b.function.urn
+	case h.channel != "":
+		return h.scheme + " through the channel " + h.channel
+	default:
+		return h.scheme + "://" + h.host
+	}
+}
+
 // compilePlan compiles a definition. It fails on one that the control plane
 // should not have taken.
 func compilePlan(spec *apic.APISpec) (*plan, error) {
@@ -189,9 +203,17 @@ func milliseconds(n int) time.Duration {
 // conditions are met, or the API's own (3.4).
 func (p *plan) choose(c *call) *backend {
 	for i := range p.policies {
-		if p.policies[i].hit(c) {
-			return p.policies[i].backend
+		q := &p.policies[i]
+		hit := q.hit(c)
+		if c.trace != nil {
+			q.explain(c, hit)
 		}
+		if hit {
+			return q.backend
+		}
+	}
+	if c.trace != nil {
+		c.note("the backend is the API's own: %s", p.fallback)
 	}
 	return p.fallback
 }

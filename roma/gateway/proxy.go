@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -74,6 +75,7 @@ type exchange struct {
 	host   string // the Host header
 	url    url.URL
 	upload upload
+	kept   []byte // the body, where it was read into memory to be signed
 	trace  httptrace.ClientTrace
 	texts  [8]string // behind lists of one value
 	ones   int
@@ -129,6 +131,9 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 			attempt = out.WithContext(out.Context()) // the one before may be in use yet
 			attempt.URL = new(*out.URL)
 			attempt.URL.Host = way.address
+			if x.kept != nil {
+				attempt.Body = reader(x.kept)
+			}
 		}
 		if attempt.Host == "" {
 			attempt.Host = way.address
@@ -146,7 +151,7 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 			return x.answer(c, attempt, res)
 		}
 		unsent := upstream.Unsent(err)
-		way.over(!unsent || x.gone(c) || x.late(err))
+		way.over(!unsent || x.gone(c))
 		refused := x.failed(c, err)
 		g.backendFailed(c, err, refused)
 		if refused.Cause != BackendDown || !x.again(c, unsent) {
@@ -185,6 +190,7 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 	default:
 		x.host = h.host
 	}
+	x.trace.Got1xxResponse = x.inform
 	method := h.method
 	if method == "" {
 		method = c.r.Method
@@ -192,7 +198,7 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 	out := (&http.Request{
 		Method: method, URL: &x.url, Host: x.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, ContentLength: c.r.ContentLength, Trailer: c.r.Trailer,
-	}).WithContext(c.r.Context())
+	}).WithContext(httptrace.WithClientTrace(c.r.Context(), &x.trace))
 	if c.r.ContentLength != 0 && c.r.Body != nil { // nil lets a transport know that there is none
 		x.upload.body, x.upload.limit = c.r.Body, c.live.features.MaxBody
 		out.Body = &x.upload
@@ -202,7 +208,10 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 	}
 	signer, err := c.signer()
 	if err == nil && signer != nil {
-		err = signer.sign(out, c.now)
+		if x.kept, err = signer.sign(out, c.now); x.kept != nil {
+			out.Body = reader(x.kept)
+			x.upload.touched.Store(false) // nothing was sent, and all is there to be
+		}
 	}
 	if err != nil {
 		if refused := x.blame(c); refused != nil {
@@ -215,9 +224,11 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 	if hasToken(c.r.Header["Connection"], "upgrade") && hasToken(c.r.Header["Upgrade"], "websocket") {
 		header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	}
-	x.trace.Got1xxResponse = x.inform
-	return out.WithContext(httptrace.WithClientTrace(out.Context(), &x.trace)), nil
+	return out, nil
 }
+
+// reader is a body that is in memory, which a transport can tell.
+func reader(body []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(body)) }
 
 // setPath makes an encoded path the URL's, so that it is sent as it is.
 func setPath(u *url.URL, path string) {

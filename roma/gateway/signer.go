@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
@@ -121,23 +120,22 @@ func privateKey(text string) (*rsa.PrivateKey, error) {
 	return nil, errors.New("the secret is no RSA key")
 }
 
-// sign puts the signature into the request, whose body it reads and puts back
-// if it is signed.
-func (s *signer) sign(r *http.Request, now time.Time) error {
+// sign puts the signature into the request. The body that is signed it has read
+// and returns.
+func (s *signer) sign(r *http.Request, now time.Time) (body []byte, err error) {
 	if s.kind == apic.SignBasic {
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(s.key+":"+s.secret)))
-		return nil
+		return nil, nil
 	}
-	body, err := signedBody(r)
-	if err != nil {
-		return err
+	if body, err = signedBody(r); err != nil {
+		return nil, err
 	}
 	if s.kind == apic.SignHMAC {
-		return sign.Sign(r, body, s.key, s.secret, now)
+		return body, sign.Sign(r, body, s.key, s.secret, now)
 	}
 	a, text, date, err := sign.Prepare(r, body, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	digest := func(scheme string) []byte {
 		hash := sha256.Sum256([]byte(text))
@@ -148,15 +146,15 @@ func (s *signer) sign(r *http.Request, now time.Time) error {
 		b := digest(aesScheme)
 		encryptCFB(s.block, []byte(s.secret), b)
 		r.Header.Set("Authorization", aesScheme+" "+names+base64.StdEncoding.EncodeToString(b))
-		return nil
+		return body, nil
 	}
 	hash := sha256.Sum256(digest(rsaScheme))
 	signature, err := rsa.SignPKCS1v15(nil, s.private, crypto.SHA256, hash[:])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Header.Set("Authorization", rsaScheme+" Access="+s.key+", "+names+base64.StdEncoding.EncodeToString(signature))
-	return nil
+	return body, nil
 }
 
 // signedBody reads the body whose hash is signed, or says in the request that
@@ -173,7 +171,6 @@ func signedBody(r *http.Request) ([]byte, error) {
 	if _, err := io.ReadFull(r.Body, body); err != nil {
 		return nil, fmt.Errorf("reading the body to sign it: %w", err)
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, nil
 }
 

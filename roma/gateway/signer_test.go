@@ -122,10 +122,13 @@ func TestSigns(t *testing.T) {
 		r, err := http.NewRequest("POST", "http://backend.example/a%20b?z=1&a=%20", strings.NewReader("body"))
 		s.ok(err)
 		r.Header.Set("X-One", "1")
-		s.ok(signer.sign(r, time.Now()))
-		key = test.key
-		body, err := io.ReadAll(r.Body)
+		body, err := signer.sign(r, time.Now())
 		s.ok(err)
+		key = test.key
+		if test.what == "basic" { // which signs no body
+			body, err = io.ReadAll(r.Body)
+			s.ok(err)
+		}
 		if err := test.verify(r, body); err != nil || string(body) != "body" {
 			t.Errorf("%s: %v, body %q", test.what, err, body)
 		}
