@@ -48,13 +48,14 @@ func (n Snapshot) Find(publishID string) (Deployed, bool) {
 }
 
 // Draft returns the draft of an API as if it were online in RELEASE: without a
-// publication and a version, to which nothing is bound.
+// version, and with the id of the API as that of a publication to which nothing
+// is bound.
 func (n Snapshot) Draft(apiID string) (Deployed, bool) {
 	a, found := n.sys.drafts.Mirror.Get(n.state, n.scope.Key(apiID))
 	if !found {
 		return Deployed{}, false
 	}
-	return Deployed{APIID: a.ID, EnvID: ReleaseID, GroupID: a.GroupID, version: &versionRow{Spec: a.APISpec}}, true
+	return Deployed{PublishID: a.ID, APIID: a.ID, EnvID: ReleaseID, GroupID: a.GroupID, version: &versionRow{Spec: a.APISpec}}, true
 }
 
 // Environments yields the environments, whose names callers give in X-Stage.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/acl"
+	"github.com/gatehouse-go/gatehouse/roma/iam"
 	"github.com/gatehouse-go/gatehouse/roma/internal/core"
 )
 
@@ -47,6 +48,9 @@ type call struct {
 	// dry is set while nothing may be taken, called or sent: Explain.
 	dry   bool
 	trace *Explanation // nil unless explained
+	// tester is who makes a test call (4.3.8), nil of all others.
+	tester *iam.Principal
+	lane   uint32 // of the statistics; a call keeps it when it is pooled
 
 	access  acl.Decision // of the list that refused it
 	metered metered

@@ -32,17 +32,17 @@ func (g *Gateway) Explain(r *http.Request) Explanation {
 	defer c.end()
 	var e Explanation
 	c.dry, c.trace = true, &e
-	for i := range stages {
-		e.Stages = append(e.Stages, ExplainedStage{Name: stages[i].name})
-		refused := stages[i].run(c)
-		e.Stages[i].Passed = refused == nil
-		e.Decision = c.decision(refused, i)
-		e.Preflight = c.preflight
-		if refused != nil || c.preflight {
-			break
-		}
-	}
+	refused, at := c.judge()
+	e.Decision, e.Preflight = c.decision(refused, at), c.preflight
 	return e
+}
+
+// passed says what came of the stage that is being explained.
+func (c *call) passed(refused *refusal) {
+	c.trace.Stages[len(c.trace.Stages)-1].Passed = refused == nil
+	if refused != nil && refused.Message != "" {
+		c.note("the caller is told: %s", refused.Message)
+	}
 }
 
 // note adds a sentence to the stage that is being explained. It is for internal

@@ -16,6 +16,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -46,6 +47,9 @@ type Gateway struct {
 	// Of the backends: backends.go.
 	backends backends
 
+	statistics statistics // of calls, until they are recorded
+	detach     func()     // from the control plane
+
 	stop    context.CancelFunc // ends what runs in the background
 	running sync.WaitGroup
 }
@@ -66,6 +70,7 @@ func New(sys *roma.System, config Config) (*Gateway, error) {
 	g := &Gateway{config: config, now: config.Clock, log: config.Logger, stop: stop}
 	g.ids.begin()
 	g.tokens.draw()
+	g.statistics.open()
 	if config.Counters != nil {
 		g.shared = ratelimit.Shared{
 			Counters: config.Counters, PassWhenDown: config.PassWhenDown,
@@ -83,15 +88,19 @@ func New(sys *roma.System, config Config) (*Gateway, error) {
 	g.backends.update(nil, first)
 	g.live.Store(first)
 	g.running.Go(func() { g.follow(ctx, snap) })
+	g.running.Go(func() { plane{g}.record(ctx) })
+	g.detach = snap.Attach(plane{g})
 	return g, nil
 }
 
 // Close ends the gateway's own work: health checks and what follows the control
-// plane. It returns when it has ended. Requests under way go on.
+// plane. It returns when it has ended and the calls so far are recorded for the
+// statistics, and with the error of that. Requests under way go on, uncounted.
 func (g *Gateway) Close() error {
+	g.detach()
 	g.stop()
 	g.running.Wait()
-	return g.backends.close()
+	return errors.Join(g.backends.close(), plane{g}.flush())
 }
 
 // isHTTPS reports whether a request came over HTTPS.
@@ -107,15 +116,23 @@ func (g *Gateway) isHTTPS(r *http.Request) bool {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := g.begin(r, g.now())
 	defer c.end()
+	g.serve(w, c)
+}
+
+// serve answers a call.
+func (g *Gateway) serve(w http.ResponseWriter, c *call) {
 	defer c.observe()
 	c.open(w.Header())
-	if c.asksToken() {
+	if c.tester == nil && c.asksToken() {
 		if refused := c.giveToken(w); refused != nil {
 			c.fail(w, refused)
 		}
 		return
 	}
-	refused, _ := c.judge()
+	refused, at := c.judge()
+	if c.trace != nil {
+		c.trace.Decision, c.trace.Preflight = c.decision(refused, at), c.preflight
+	}
 	c.tellLimits(w.Header())
 	switch {
 	case refused != nil:

@@ -43,7 +43,14 @@ func (c *call) chooseBackend() *refusal {
 // preflight that the gateway answers passes those up to the API alone.
 func (c *call) judge() (refused *refusal, at int) {
 	for at = range stages {
-		if refused = stages[at].run(c); refused != nil || c.preflight {
+		if c.trace != nil {
+			c.trace.Stages = append(c.trace.Stages, ExplainedStage{Name: stages[at].name})
+		}
+		refused = stages[at].run(c)
+		if c.trace != nil {
+			c.passed(refused)
+		}
+		if refused != nil || c.preflight {
 			return refused, at
 		}
 	}
@@ -58,6 +65,9 @@ func (g *Gateway) begin(r *http.Request, now time.Time) *call {
 	c.g, c.live, c.r = g, g.current(), r
 	c.now, c.began = now, time.Now()
 	c.https = g.isHTTPS(r)
+	if c.lane == 0 {
+		c.lane = g.statistics.turn()
+	}
 	return c
 }
 
@@ -69,7 +79,7 @@ func (c *call) end() {
 	if cap(scratch) > mostScratch {
 		scratch = nil
 	}
-	*c = call{search: search, bound: bound[:0], scratch: scratch[:0]}
+	*c = call{search: search, bound: bound[:0], scratch: scratch[:0], lane: c.lane}
 	calls.Put(c)
 }
 

@@ -195,7 +195,7 @@ func (g *Gateway) compile(snap apic.Snapshot, old *live) *live {
 			l.remove(r)
 		}
 		if d, is := snap.Find(id); is {
-			g.serve(l, d, nil)
+			g.online(l, d, nil)
 		}
 	}
 	return l
@@ -208,12 +208,12 @@ func (g *Gateway) compileAll(l, old *live) {
 		if old != nil {
 			known, _ = old.routes.Get(d.PublishID)
 		}
-		g.serve(l, d, known)
+		g.online(l, d, known)
 	}
 }
 
-// serve adds an API, as it was compiled before if that was of the same.
-func (g *Gateway) serve(l *live, d apic.Deployed, known *route) {
+// online adds an API, as it was compiled before if that was of the same.
+func (g *Gateway) online(l *live, d apic.Deployed, known *route) {
 	r := known
 	if r == nil || r.Deployed != d {
 		var err error

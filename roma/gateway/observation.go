@@ -36,6 +36,9 @@ type Observation struct {
 	Backend string
 	Tries   int
 
+	// Test is set of a test call (4.3.8), which is not in the statistics.
+	Test bool
+
 	Took           time.Duration // all in all
 	BackendTook    time.Duration // until the head of the backend's answer, or its failure
 	Received, Sent int64         // bytes of bodies
@@ -44,7 +47,8 @@ type Observation struct {
 // observe tells who wants to know of a call that is over.
 func (c *call) observe() {
 	told, logs := c.g.config.Observe != nil, c.g.log.Enabled(c.r.Context(), slog.LevelInfo)
-	if !told && !logs {
+	counts := c.route != nil && c.tester == nil
+	if !told && !logs && !counts {
 		return
 	}
 	o := Observation{
@@ -52,13 +56,16 @@ func (c *call) observe() {
 		Client: c.client, How: c.caller.How, AppID: c.caller.appID(), Account: c.caller.AccountID,
 		Status: c.out.status, Cause: c.refused.Cause, Aborted: c.out.aborted,
 		Backend: c.out.address, Tries: c.out.tries, Took: time.Since(c.began), BackendTook: c.out.took,
-		Received: c.out.received, Sent: c.out.sent,
+		Received: c.out.received, Sent: c.out.sent, Test: c.tester != nil,
 	}
 	if c.route != nil {
 		o.PublishID, o.APIID, o.GroupID, o.EnvID = c.route.PublishID, c.route.APIID, c.route.GroupID, c.route.EnvID
 	}
 	if c.backend != nil {
 		o.Policy = c.backend.name
+	}
+	if counts {
+		c.g.statistics.count(c.lane, &o)
 	}
 	if logs {
 		c.g.log.LogAttrs(c.r.Context(), slog.LevelInfo, "call", o.attrs()...)
