@@ -261,7 +261,7 @@ func (b bindings) placesWithout(c Control, st *mirror.State, policy string, f pu
 	rows := c.sys.pubsByTime.In(st, c.Scope.Key())
 	switch {
 	case f.APIID != "" || f.APIName != "" || f.GroupID != "":
-		return walk{c.publishedOf(st, f, func(p *publicationRow) bool { return !has[p.ID] && passes(p) }), total}
+		return walk{c.publishedOf(st, f, has), total}
 	case f.EnvID != "":
 		rows = c.sys.pubsByEnv.Prefix(st, c.Scope.Key(), table.Str(f.EnvID))
 	case c.hides(st) == nil:
@@ -276,10 +276,10 @@ func (b bindings) placesWithout(c Control, st *mirror.State, policy string, f pu
 	}, total}
 }
 
-// publishedOf yields the publications that are kept of the APIs that pass a
-// filter, what was published last first. It looks at the APIs, of which there
-// are fewer than publications, and at the publications of those that pass.
-func (c Control) publishedOf(st *mirror.State, f publishedFilter, keep func(*publicationRow) bool) iter.Seq[place] {
+// publishedOf is [Control.passing] by way of the APIs, of which there are fewer
+// than publications: it yields the publications of those that pass, without some,
+// what was published last first.
+func (c Control) publishedOf(st *mirror.State, f publishedFilter, without map[string]bool) iter.Seq[place] {
 	apis := c.sys.apisByTime.In(st, c.Scope.Key())
 	switch {
 	case f.APIID != "":
@@ -287,10 +287,14 @@ func (c Control) publishedOf(st *mirror.State, f publishedFilter, keep func(*pub
 	case f.GroupID != "":
 		apis = c.sys.apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(f.GroupID))
 	}
+	scope, hidden := c.Scope.Key(), c.hides(st)
 	var all []place
 	for api := range apis.Where(f.passes).All() {
-		for p := range c.sys.pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(api.ID)).All() {
-			if keep(p) {
+		if hidden != nil && hidden(api.AppID) {
+			continue
+		}
+		for p := range c.sys.pubsByAPI.Prefix(st, scope, table.Str(api.ID)).All() {
+			if p.live() && list.Is(p.Env, f.EnvID) && !without[p.ID] {
 				all = append(all, place{p, nil})
 			}
 		}
