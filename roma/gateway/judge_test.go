@@ -161,14 +161,20 @@ func TestJudgingAllocatesNothing(t *testing.T) {
 	}
 }
 
+// BenchmarkJudge judges a call of one API among many: 500 in each group.
 func BenchmarkJudge(b *testing.B) {
-	for _, apis := range []int{10, 1000} {
+	for _, apis := range []int{10, 10000} {
 		b.Run(fmt.Sprint(apis), func(b *testing.B) {
 			s := newStand(b, Config{})
-			for i := range apis {
+			r, _ := s.target()
+			for i := range apis - 1 {
+				if i > 0 && i%500 == 0 {
+					var err error
+					s.group, err = s.ctl.CreateGroup(s.ctx, apic.GroupSpec{Name: fmt.Sprintf("more_%d", i)})
+					s.ok(err)
+				}
 				s.mock(fmt.Sprintf("/orders/{id}/more-%d/{line}", i))
 			}
-			r, _ := s.target()
 			s.gw.Judge(r, noon)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -176,6 +182,35 @@ func BenchmarkJudge(b *testing.B) {
 					b.Fatal(d)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkPublish is a publication until the next call is judged by it, among
+// many APIs; control is what the control plane takes of it.
+func BenchmarkPublish(b *testing.B) {
+	for _, apis := range []int{10, 2000} {
+		b.Run(fmt.Sprint(apis), func(b *testing.B) {
+			s := newStand(b, Config{})
+			r, pub := s.target()
+			for i := range apis - 1 {
+				if i > 0 && i%500 == 0 {
+					var err error
+					s.group, err = s.ctl.CreateGroup(s.ctx, apic.GroupSpec{Name: fmt.Sprintf("more_%d", i)})
+					s.ok(err)
+				}
+				s.mock(fmt.Sprintf("/orders/{id}/more-%d/{line}", i))
+			}
+			s.gw.Judge(r, noon)
+			var renewing time.Duration
+			for b.Loop() {
+				_, err := s.ctl.Publish(s.ctx, apic.Publish{Action: apic.Online, APIID: pub.APIID, EnvID: pub.EnvID})
+				s.ok(err)
+				began := time.Now()
+				s.gw.current()
+				renewing += time.Since(began)
+			}
+			b.ReportMetric(float64(renewing.Nanoseconds())/float64(b.N), "ns/renewal")
 		})
 	}
 }

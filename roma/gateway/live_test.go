@@ -92,6 +92,24 @@ func TestDomainsAndGroupsComeAndGo(t *testing.T) {
 	}
 }
 
+// A new value of a variable in the address of a backend counts at once, without
+// a publication; one in its path does not (3.7).
+func TestVariablesInAddresses(t *testing.T) {
+	s := newStand(t, Config{})
+	address, err := s.ctl.CreateVariable(s.ctx, apic.VariableSpec{EnvID: apic.ReleaseID, GroupID: s.group.ID, Name: "address", Value: "192.168.1.5"})
+	s.ok(err)
+	pub := s.api("GET", "/x", "#address#:8080")
+	host := func() string { return mustRoute(s.gw.current(), pub).plan.fallback.http.host }
+	if got := host(); got != "192.168.1.5:8080" {
+		t.Errorf("the backend is at %s", got)
+	}
+	_, err = s.ctl.UpdateVariable(s.ctx, address.ID, apic.VariableSpec{Value: "10.0.0.9"})
+	s.ok(err)
+	if got := host(); got != "10.0.0.9:8080" {
+		t.Errorf("after the change the backend is at %s", got)
+	}
+}
+
 // What is compiled of an API is kept while other things change.
 func TestWhatDidNotChangeIsNotCompiledAnew(t *testing.T) {
 	s := newStand(t, Config{})
@@ -125,12 +143,9 @@ func mustRoute(l *live, p apic.Publication) *route {
 	return r
 }
 
-// While APIs are published, switched and rebound under load, each call is
-// answered by a version that was effective while it was under way, and judged by
-// the access control of the same revision: the pair changes in one transaction
-// only from the gateway's point of view if nothing is mixed, so what must never
-// be seen is an answer of a version older than one whose publication had
-// returned before the call began.
+// While an API is published again and again, no call is answered by a version
+// older than one whose publication had returned before the call began, and none
+// goes wrong.
 func TestCallsSeeWhatReturnedBeforeThey(t *testing.T) {
 	s := newStand(t, Config{})
 	pub := s.mock("/v", func(in *apic.APISpec) { in.Mock.Result = "0" })

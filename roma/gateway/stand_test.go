@@ -47,7 +47,7 @@ func newStand(t testing.TB, config Config) *stand {
 	users.AddToken("demo-token", root)
 	var err error
 	s.sys, err = roma.New(store, roma.Config{Authenticator: users, Directory: users, APIC: apic.Config{
-		Newer: true,
+		Newer: true, Limits: apic.Limits{apic.APILimit: -1},
 	}})
 	s.ok(err)
 	t.Cleanup(func() { s.sys.Close() })

@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-go/gatehouse/roma/apic"
@@ -20,7 +21,12 @@ func (g *Gateway) TLSConfig(fallback *tls.Certificate) *tls.Config {
 		MinVersion: tls.VersionTLS11,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			l := g.current()
-			config := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS11, CipherSuites: cipherSuites(l.features.Ciphers)}
+			config := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS11}
+			if slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v >= tls.VersionTLS12 }) {
+				// All suites of the feature are of TLS 1.2: who is let in with
+				// an older version has those of crypto/tls.
+				config.CipherSuites = cipherSuites(l.features.Ciphers)
+			}
 			served, found := l.snap.Served(hostName(hello.ServerName))
 			if found && served.MinSSL != "" {
 				config.MinVersion = tlsVersion(served.MinSSL)
