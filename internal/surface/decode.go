@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"strings"
 )
 
 // policy is what a surface decides about values: see [Config].
@@ -134,6 +133,8 @@ func decodeText(set textFunc) decodeFunc {
 			return set(d.lenient, string(unescape(raw)), v)
 		case d.lenient&NumberForText != 0 && raw[0] <= '9': // a sign or a digit
 			return set(d.lenient, string(raw), v)
+		case d.lenient&NumberForText != 0:
+			return wrong(raw, wantText)
 		default:
 			return wrong(raw, wantString)
 		}
@@ -183,7 +184,7 @@ func decodeBool(d *decoder, v reflect.Value) *BindError {
 func decodeUnmarshal(d *decoder, v reflect.Value) *BindError {
 	raw := d.raw()
 	if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {
-		e := wrong(raw, "a valid "+strings.ToLower(v.Type().Name()))
+		e := wrong(raw, wantOf(v))
 		if v.Type() == bytesType {
 			e.Want = "base64 text"
 		}

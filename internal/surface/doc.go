@@ -45,8 +45,9 @@
 // and default:"20" is the value of an absent parameter. Pointers are nil when
 // their parameter is absent or null; an [Opt] tells the two apart. Objects inside
 // a body are structs with json tags and the same options; where a type has its
-// own UnmarshalJSON or UnmarshalText, that is used. Names match exactly, without
-// the folding of case that encoding/json does.
+// own UnmarshalJSON or UnmarshalText, that is used, and its method Want() string, if
+// it has one, ends the sentence `"x" is not ...` of the errors. Names match
+// exactly, without the folding of case that encoding/json does.
 //
 // Only shape is checked here: presence, type, size. What a name may look like or
 // how large a number may be is a rule, and rules live in the systems.

@@ -29,7 +29,19 @@ const (
 	wantNumber  = "a number"
 	wantBool    = "true or false"
 	wantString  = "a string"
+	wantText    = "a string or a number" // where a surface is lenient
 )
+
+// wanter is implemented by types that read themselves from a request and say
+// what they want, as the end of the sentence `"x" is not ...`.
+type wanter interface{ Want() string }
+
+func wantOf(v reflect.Value) string {
+	if w, ok := v.Addr().Interface().(wanter); ok {
+		return w.Want()
+	}
+	return "a valid " + strings.ToLower(v.Type().Name())
+}
 
 // A textFunc sets v from the text of a path, query, header or form value.
 type textFunc func(l Lenient, s string, v reflect.Value) *BindError
@@ -87,7 +99,7 @@ func bad(kind Kind, value, want string) *BindError {
 
 func textUnmarshal(_ Lenient, s string, v reflect.Value) *BindError {
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s)); err != nil {
-		e := bad(Malformed, s, "a valid "+strings.ToLower(v.Type().Name()))
+		e := bad(Malformed, s, wantOf(v))
 		e.Err = err
 		return e
 	}
@@ -113,10 +125,10 @@ func textInt(l Lenient, s string, v reflect.Value) *BindError {
 			n, err = int64(f), nil
 		}
 	}
-	if err != nil {
-		return bad(numberKind(s, true), s, wantInteger)
+	if err != nil && numberKind(s) == WrongType {
+		return bad(WrongType, s, wantInteger)
 	}
-	if v.OverflowInt(n) {
+	if err != nil || v.OverflowInt(n) {
 		return bad(OutOfRange, s, "an integer of "+strconv.Itoa(v.Type().Bits())+" bits")
 	}
 	v.SetInt(n)
@@ -130,10 +142,10 @@ func textUint(l Lenient, s string, v reflect.Value) *BindError {
 			n, err = uint64(f), nil
 		}
 	}
-	if err != nil {
-		return bad(numberKind(s, true), s, "a whole number")
+	if err != nil && (numberKind(s) == WrongType || s[0] == '-') {
+		return bad(numberKind(s), s, "a whole number")
 	}
-	if v.OverflowUint(n) {
+	if err != nil || v.OverflowUint(n) {
 		return bad(OutOfRange, s, "a whole number of "+strconv.Itoa(v.Type().Bits())+" bits")
 	}
 	v.SetUint(n)
@@ -166,8 +178,8 @@ func wholeFraction(s string) (float64, bool) {
 }
 
 // numberKind tells an integer that no 64 bits hold from text that is none.
-func numberKind(s string, integer bool) Kind {
-	if isNumber(s) && (!integer || !strings.ContainsAny(s, ".eE")) {
+func numberKind(s string) Kind {
+	if isNumber(s) && !strings.ContainsAny(s, ".eE") {
 		return OutOfRange
 	}
 	return WrongType

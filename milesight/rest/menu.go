@@ -66,6 +66,9 @@ func (p *parentID) UnmarshalText(text []byte) error {
 	return err
 }
 
+// Want ends the sentence of a binding error.
+func (*parentID) Want() string { return "an integer" }
+
 type newMenuID struct {
 	ID milesight.MenuID `json:"menu_id,string"`
 }

@@ -80,6 +80,9 @@ func filePart(body []byte, boundary string) ([]byte, error) {
 // groupIDs is a list of numbers in one parameter: [1,2], or 1,2.
 type groupIDs []td.GroupID
 
+// Want ends the sentence of a binding error.
+func (*groupIDs) Want() string { return "a list of numbers" }
+
 var errGroupIDs = errors.New("not a list of numbers")
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
