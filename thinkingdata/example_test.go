@@ -94,11 +94,11 @@ func ExampleError() {
 	_, err := sys.Corporate().CreateRole(context.Background(), game.ID, td.NewRole{Base: td.Member, Desc: "all", Functions: []td.FunctionID{1, 34}})
 	if e, ok := errors.AsType[*td.Error](err); ok {
 		fmt.Println(e.Code, e.Message, e.Param, e.Value)
+		fmt.Println(e.Detail)
 	}
-	fmt.Println(errors.Unwrap(err))
 	// Output:
 	// -3004 invalid item roleFuncList [1 34]
-	// rbac: role "tried" does not fit base "member": must not have "function/1"
+	// base role member must not have 1
 }
 
 // Deleting a user hands what he made to another.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-go/gatehouse/rbac"
 )
@@ -137,8 +138,11 @@ func sorted(ids []FunctionID) []FunctionID {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 
+// functionPrefix keeps functions apart from the calls of the API.
+const functionPrefix = "function/"
+
 func functionName(id FunctionID) rbac.Function {
-	return rbac.Function("function/" + strconv.Itoa(int(id)))
+	return rbac.Function(functionPrefix + strconv.Itoa(int(id)))
 }
 
 func functionNames(ids []FunctionID) []rbac.Function {
@@ -173,11 +177,28 @@ func (c *catalogue) fit(b BaseRole, ids []FunctionID) error {
 		return nil
 	})
 	if e, ok := errors.AsType[*rbac.BaseError](err); ok {
-		refused := invalidItem("roleFuncList", fmt.Sprint(ids), "")
-		refused.Err = e
-		return refused
+		return invalidItem("roleFuncList", fmt.Sprint(ids), misfit(b, e))
 	}
 	return err
+}
+
+// misfit says by numbers what the engine says by names.
+func misfit(b BaseRole, e *rbac.BaseError) string {
+	var says []string
+	for _, part := range []struct {
+		verb  string
+		names []rbac.Function
+	}{{"must have", e.Missing}, {"must not have", e.Forbidden}, {"has no", e.Unknown}} {
+		if len(part.names) == 0 {
+			continue
+		}
+		numbers := make([]string, len(part.names))
+		for i, name := range part.names {
+			numbers[i] = strings.TrimPrefix(string(name), functionPrefix)
+		}
+		says = append(says, part.verb+" "+strings.Join(numbers, ", "))
+	}
+	return "base role " + string(b) + " " + strings.Join(says, "; ")
 }
 
 // functions are the functions with the ids, which the catalogue may have

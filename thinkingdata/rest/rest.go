@@ -135,7 +135,10 @@ func (e envelope) Failure(r *http.Request, err error) surface.Reply {
 		detail = failed.Err.Error()
 	}
 	if detail != "" {
-		reply.Header = http.Header{"X-Return-Detail": {strconv.QuoteToASCII(failed.Param + ": " + detail)}}
+		if failed.Param != "" {
+			detail = failed.Param + ": " + detail
+		}
+		reply.Header = http.Header{"X-Return-Detail": {strconv.QuoteToASCII(detail)}}
 	}
 	reply.Body = answer{Code: failed.Code, Message: failed.Message}
 	return reply

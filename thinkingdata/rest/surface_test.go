@@ -264,9 +264,13 @@ func TestDetailsAreInAHeader(t *testing.T) {
 	t.Parallel()
 	a := open(t, td.Config{})
 	_, header, text := a.do("POST", "create-project-role?projectId=2&token="+corp, "", role("analyst", "[34,53]"))
-	if got := header.Get("X-Return-Detail"); !strings.Contains(got, "roleFuncList") || !strings.Contains(got, "function/14") {
-		t.Errorf("detail %q of %s", got, text)
+	if got := header.Get("X-Return-Detail"); got != `"roleFuncList: base role analyst must have 14"` {
+		t.Errorf("detail %s of %s", got, text)
 	}
+	_, header, _ = a.do("GET", "get-auth-user-status?loginName=root&token=bad", "", "")
+	a.equal("a detail that is of no parameter", header.Get("X-Return-Detail"), `"unknown token"`)
+	_, _, text = a.do("POST", "share/add-black-group-list?groupIdList=x&groupType=1&token="+corp, "", "")
+	a.equal("a list that is none", string(text), `{"return_code":-1008,"return_message":"The parameter (groupIdList) is wrong: \"x\" is not a list of numbers"}`)
 	_, header, _ = a.do("GET", "create/ssoUser?loginType=x&loginName=n&token="+corp, "", "")
 	a.equal("cache control", header.Get("Cache-Control"), "no-store")
 	_, header, _ = a.do("POST", "share/download-share-black?token="+corp, "", "")
