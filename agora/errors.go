@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatehouse-go/gatehouse/internal/live"
 )
@@ -102,7 +103,7 @@ type Error struct {
 	// where the documents have any: "project not exist".
 	Message string
 	// Param and Value name the parameter at fault and what it was, where one
-	// is. A value is cut after 64 bytes; secrets and tokens are left out.
+	// is. A value is cut at 64 bytes; secrets and tokens are left out.
 	Param, Value string
 	// Decision is the judgement that refused, the zero Decision otherwise.
 	Decision Decision
@@ -133,7 +134,11 @@ func (e *Error) Unwrap() error { return e.Err }
 func newError(reason Reason, message, param, value string) *Error {
 	const most = 64
 	if len(value) > most {
-		value = value[:most] + "..."
+		n := most
+		for n > most-utf8.UTFMax && !utf8.RuneStart(value[n]) {
+			n-- // not within a character
+		}
+		value = value[:n] + "..."
 	}
 	return &Error{Reason: reason, Status: kinds[reason].status, Message: message, Param: param, Value: value}
 }

@@ -179,9 +179,17 @@ func (s *System) enter(a *app, version uint64, d Decision, r *JoinRequest, chose
 	return m.member(a.id), d, false
 }
 
-// refusal returns the decision as value and as error.
+// refusal returns the decision as value and as error, which names a parameter
+// where one is at fault.
 func refusal(d Decision, r *JoinRequest) (Admission, error) {
-	return Admission{Decision: d}, d.err("appid", string(r.AppID))
+	var param, value string
+	switch d.Reason {
+	case InvalidAppID, ProjectDisabled:
+		param, value = "appid", string(r.AppID)
+	case ModeMismatch:
+		param, value = "mode", fmt.Sprint(int(r.Mode))
+	}
+	return Admission{Decision: d}, d.err(param, value)
 }
 
 // check fills in what is not given and refuses what makes no sense.

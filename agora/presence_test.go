@@ -58,6 +58,26 @@ func TestJoinRefusalsInTheirOrder(t *testing.T) {
 	w.expect(agora.InvalidAppID, w.a, "c", 1, "")
 }
 
+func TestRefusalsNameWhatIsAtFault(t *testing.T) {
+	w := newWorld(t)
+	w.rule(sel{UID: 7}, agora.Minutes(10))
+	w.joinAs(agora.JoinRequest{AppID: w.a, CName: "c", UID: 1})
+	for _, c := range []struct {
+		request agora.JoinRequest
+		want    string
+	}{
+		{agora.JoinRequest{AppID: w.a, CName: "c", UID: 7}, "agora: banned by server: rule 1 (uid 7) until 2018-01-09T06:33:06.000Z"},
+		{agora.JoinRequest{AppID: w.a, CName: "c", UID: 2, Mode: agora.LiveBroadcast}, `agora: channel has another mode (mode "2")`},
+		{agora.JoinRequest{AppID: "none", CName: "c", UID: 2}, `agora: no such app id (appid "none")`},
+		{agora.JoinRequest{AppID: w.a, CName: strings.Repeat("\u00e9", 33) + "x"}, `agora: cname: 67 bytes, more than 64 (cname "` + strings.Repeat("\u00e9", 32) + `...")`},
+		{agora.JoinRequest{AppID: w.a, CName: "x" + strings.Repeat("\u00e9", 33)}, `agora: cname: 67 bytes, more than 64 (cname "x` + strings.Repeat("\u00e9", 31) + `...")`},
+	} {
+		if _, err := w.sys.Join(w.ctx, c.request); err == nil || err.Error() != c.want {
+			t.Errorf("error is %v, want %s", err, c.want)
+		}
+	}
+}
+
 // wordVerifier accepts the certificate itself as the token.
 type wordVerifier struct{}
 
