@@ -78,7 +78,8 @@ func (c Code) Business() bool {
 	return false
 }
 
-// Error is the only type of error this package returns. It is, by [errors.Is], the sentinel of its code and whatever its cause is.
+// Error is the only type of error this package returns. It is, by [errors.Is],
+// the sentinel of its code and whatever its cause is.
 type Error struct {
 	Code Code
 	// Status is the HTTP status that the surface answers with.

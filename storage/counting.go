@@ -68,8 +68,8 @@ func (c *Counter) check() error {
 
 // Judge is a whole Take, without the keeping: tallies[i] is what is kept for
 // counters[i] and becomes what is to be kept from now on; one that changed is to
-// be kept until the Reset of its Count at least. The counters must have passed [CheckCounters] and at must
-// not be zero.
+// be kept until the Reset of its Count at least. The counters must have passed
+// [CheckCounters] and at must not be zero.
 func Judge(at time.Time, counters []Counter, tallies []Tally) Taken {
 	now := at.UnixMicro()
 	taken := Taken{OK: true, At: micro(now), Counts: make([]Count, len(counters))}

@@ -7,7 +7,7 @@
 //	token := secret.NewToken()          // given away
 //	sum := secret.Sum(token)            // kept
 //	row := byHead[sum.Head()]           // found by the head of its hash
-//	ok = row.sum.Equal(sum)             // and compared whole, in constant time
+//	ok = row.sum.Equal(&sum)            // and compared whole, in constant time
 package secret
 
 import (

@@ -42,7 +42,7 @@
 // [Schema.Check] verifies it.
 //
 // Tables keep no rows in memory: every Get decodes, which for a row of 200 bytes
-// of JSON costs some 3 us, a hundred times what a step over its key does. What is judged on every call
-// belongs into live state (package live), which [Table.Changes] feeds with typed
-// rows from the store's commits.
+// of JSON costs some 3 us, a hundred times what a step over its key does. What is
+// judged on every call belongs into live state (package live), which
+// [Table.Changes] feeds with typed rows from the store's commits.
 package table

@@ -16,10 +16,10 @@ var _ storage.Counters = (*Store)(nil)
 // Take implements [storage.Counters]. The store's own clock is time.Now.
 //
 // Counters are spread over shards by their keys; a Take locks those of its keys
-// only. Each Take also looks at a few other counters and drops those whose time is
-// over, so what is kept stays in proportion to what is in
-// use. Whether it is over is asked of the time of that Take: callers that give
-// a time should all be of one clock.
+// only. Each Take also looks at a few other counters and drops those whose time
+// is over, so what is kept stays in proportion to what is in use. Whether it is
+// over is asked of the time of that Take: callers that give a time should all be
+// of one clock.
 func (s *Store) Take(ctx context.Context, at time.Time, cs ...storage.Counter) (storage.Taken, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Taken{}, err

@@ -3,8 +3,6 @@ package memory
 import (
 	"context"
 	"iter"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gatehouse-go/gatehouse/storage"
@@ -29,7 +27,7 @@ func (s *Store) Watch(ctx context.Context, after storage.Position, prefix string
 			}
 			for _, c := range commits[:n] {
 				after = c.Position
-				if c.Changes = withPrefix(c.Changes, prefix); len(c.Changes) == 0 {
+				if c.Changes = c.Under(prefix); len(c.Changes) == 0 {
 					continue
 				}
 				if err := s.alive(ctx); err != nil {
@@ -62,22 +60,6 @@ func (s *Store) alive(ctx context.Context) error {
 		return storage.ErrClosed
 	}
 	return nil
-}
-
-// withPrefix returns the part of the changes, which are in the order of keys,
-// whose keys start with prefix.
-func withPrefix(changes []storage.Change, prefix string) []storage.Change {
-	if prefix == "" {
-		return slices.Clip(changes)
-	}
-	from, _ := slices.BinarySearchFunc(changes, prefix, func(c storage.Change, key string) int {
-		return strings.Compare(c.Key, key)
-	})
-	to := from
-	for to < len(changes) && strings.HasPrefix(changes[to].Key, prefix) {
-		to++
-	}
-	return changes[from:to:to]
 }
 
 // history keeps the last commits for watchers.
