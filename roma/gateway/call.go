@@ -109,13 +109,3 @@ func (w Way) String() string {
 	}
 	return "unknown"
 }
-
-// param returns the decoded value of a path parameter.
-func (c *call) param(name string) (value string, found bool) {
-	for i, n := range c.route.params {
-		if n == name {
-			return c.values[i], true
-		}
-	}
-	return "", false
-}
