@@ -91,14 +91,14 @@ func TestLeastConnections(t *testing.T) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	defer close(release)
-	got := ""
+	var got strings.Builder
 	for range 6 {
 		calls.Go(func() { s.get("/least") })
 		host := <-order
-		got += string(rune('a' + host[len(host)-1] - '1'))
+		got.WriteByte('a' + host[len(host)-1] - '1')
 	}
-	if got != "bababb" {
-		t.Errorf("answered by %s, want bababb", got)
+	if got.String() != "bababb" {
+		t.Errorf("answered by %s, want bababb", &got)
 	}
 }
 
