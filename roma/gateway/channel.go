@@ -188,7 +188,11 @@ func (a *aim) at(address string) string {
 }
 
 // over ends a try. good is whether the member could be connected to.
-func (a *aim) over(good bool) { a.lease.Release(time.Now(), good) }
+func (a *aim) over(good bool) {
+	if a.lease.OK() {
+		a.lease.Release(time.Now(), good)
+	}
+}
 
 // balanceKey is what the strategies that hash hash: the caller's address, or
 // the path of the request (3, balancing).

@@ -73,7 +73,10 @@ var noAgent = []string{""}
 // values are shared with the caller's request.
 func (x *exchange) headers(c *call, m *mapping) (http.Header, *refusal) {
 	src := c.r.Header
-	dst := make(http.Header, len(src)+6)
+	if x.header == nil {
+		x.header = make(http.Header, len(src)+6)
+	}
+	dst := x.header
 	listed := src["Connection"]
 	for name, values := range src {
 		switch {

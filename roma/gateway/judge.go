@@ -71,6 +71,9 @@ func (g *Gateway) begin(r *http.Request, now time.Time) *call {
 	return c
 }
 
+// instant is now, by the clock of c.began. It reads that once, and time.Now two.
+func (c *call) instant() time.Time { return c.began.Add(time.Since(c.began)) }
+
 // end gives the call back. What it has room for is kept; what it refers to is
 // not.
 func (c *call) end() {

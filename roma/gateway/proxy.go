@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -68,16 +69,18 @@ func (c *call) speak(authorizer string) *refusal {
 	return nil
 }
 
-// exchange is one call at a backend over HTTP. It is not pooled: transports
-// may hold what is in it for longer than the call takes.
+// exchange is one call at a backend over HTTP.
 type exchange struct {
 	w      http.ResponseWriter
 	host   string // the Host header
 	url    url.URL
 	upload upload
 	kept   []byte // the body, where it was read into memory to be signed
-	trace  httptrace.ClientTrace
-	texts  [8]string // behind lists of one value
+	out    http.Request
+	header http.Header // of out; its room is used again
+	terms  upstream.Terms
+	told   func(int, textproto.MIMEHeader) error // inform, made a value once
+	texts  [8]string                             // behind lists of one value
 	ones   int
 
 	mu       sync.Mutex
@@ -89,9 +92,24 @@ type exchange struct {
 	expired atomic.Bool
 }
 
-// byDeadline is a transport that minds a deadline without a context for it.
-type byDeadline interface {
-	RoundTripBy(*http.Request, time.Time) (*http.Response, error)
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.told = x.inform
+	return x
+}}
+
+// mostHeaders is how many headers an exchange has room for that is used again.
+const mostHeaders = 64
+
+// reuse gives an exchange back that came to its end. Transports may hold what is
+// in it for longer than the call takes, but for the lean one.
+func (x *exchange) reuse(tries int) {
+	if !x.terms.Lean || tries > 1 || x.out.Body != nil || len(x.header) > mostHeaders {
+		return
+	}
+	clear(x.header)
+	*x = exchange{header: x.header, told: x.told}
+	exchanges.Put(x)
 }
 
 // proxy takes a call to a backend over HTTP.
@@ -99,12 +117,13 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 	if c.r.Method == http.MethodConnect {
 		return c.refuse(BadRequest)
 	}
-	x := &exchange{w: w}
+	x := exchanges.Get().(*exchange)
+	x.w = w
 	out, refused := x.request(c, b)
 	if refused != nil {
 		return refused
 	}
-	began := time.Now()
+	began := c.instant()
 	way := aim{b: b}
 	if b.http.channel != "" {
 		if way.channel = c.live.fleet.channels[b.http.channel]; way.channel != nil {
@@ -112,11 +131,14 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 		}
 	}
 	transport := g.backends.transportFor(c.live.fleet, &b.http)
-	by, _ := transport.(byDeadline)
-	if by == nil || opens(out) {
-		by = nil
+	lean, _ := transport.(*upstream.Transport)
+	if lean == nil || opens(out) {
+		lean = nil
 		x.expireAfter(out, b.timeout)
-		out = out.WithContext(x.context(out))
+		trace := &httptrace.ClientTrace{Got1xxResponse: x.told}
+		out = out.WithContext(httptrace.WithClientTrace(x.context(out), trace))
+	} else {
+		x.terms = upstream.Terms{Deadline: began.Add(b.timeout), Inform: x.told}
 	}
 	defer x.end(c)
 	for {
@@ -140,8 +162,8 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 		}
 		var res *http.Response
 		var err error
-		if by != nil {
-			res, err = by.RoundTripBy(attempt, began.Add(b.timeout))
+		if lean != nil {
+			res, err = lean.RoundTripOn(attempt, &x.terms)
 		} else {
 			res, err = transport.RoundTrip(attempt)
 		}
@@ -190,15 +212,15 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 	default:
 		x.host = h.host
 	}
-	x.trace.Got1xxResponse = x.inform
 	method := h.method
 	if method == "" {
 		method = c.r.Method
 	}
-	out := (&http.Request{
+	out := &x.out
+	*out = *(&http.Request{
 		Method: method, URL: &x.url, Host: x.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, ContentLength: c.r.ContentLength, Trailer: c.r.Trailer,
-	}).WithContext(httptrace.WithClientTrace(c.r.Context(), &x.trace))
+	}).WithContext(c.r.Context())
 	if c.r.ContentLength != 0 && c.r.Body != nil { // nil lets a transport know that there is none
 		x.upload.body, x.upload.limit = c.r.Body, c.live.features.MaxBody
 		out.Body = &x.upload
@@ -289,6 +311,7 @@ func (x *exchange) end(c *call) {
 		x.timer.Stop()
 		x.cancel()
 	}
+	x.reuse(c.out.tries)
 }
 
 // inform passes on an answer that is not final, such as 103 Early Hints.
@@ -305,9 +328,7 @@ func (x *exchange) inform(code int, header textproto.MIMEHeader) error {
 	answerHeaders(h, http.Header(header))
 	x.w.WriteHeader(code)
 	clear(h)
-	for name, values := range kept {
-		h[name] = values
-	}
+	maps.Copy(h, kept)
 	return nil
 }
 

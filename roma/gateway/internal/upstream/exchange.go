@@ -27,13 +27,15 @@ type exchange struct {
 	req      *http.Request
 	ctx      context.Context
 	trace    *httptrace.ClientTrace
-	deadline time.Time // zero is none
+	told     func(int, textproto.MIMEHeader) error // of informational answers
+	deadline time.Time                             // zero is none
 
 	request
 	out    *[]byte // the head, and a whole body when loaded
 	loaded bool
 	c      *conn
-	in     *buffer // nil while nothing was read
+	now    time.Duration // when it got c, on the pool's clock
+	in     *buffer       // nil while nothing was read
 
 	began    bool        // a byte of an answer has come
 	watched  bool        // the deadlines are the exchange's, and stop is set if need be
@@ -107,7 +109,7 @@ func (x *exchange) ended() error {
 	return nil
 }
 
-func (x *exchange) late() bool { return !x.deadline.IsZero() && !time.Now().Before(x.deadline) }
+func (x *exchange) late() bool { return !x.deadline.IsZero() && time.Until(x.deadline) <= 0 }
 
 // connect returns a kept connection, or a new one.
 func (x *exchange) connect(fresh bool) (c *conn, err error) {
@@ -115,15 +117,18 @@ func (x *exchange) connect(fresh bool) (c *conn, err error) {
 	if x.trace != nil && x.trace.GetConn != nil {
 		x.trace.GetConn(address(u.Host, u.Scheme == "https"))
 	}
-	now := x.t.pool.now()
+	x.now = x.t.pool.now()
 	if !fresh {
-		c = x.t.pool.take(key{u.Scheme == "https", u.Host}, now)
+		c = x.t.pool.take(key{u.Scheme == "https", u.Host}, x.now)
 	}
 	info := httptrace.GotConnInfo{}
 	if c != nil {
-		info.Reused, info.WasIdle, info.IdleTime = true, true, now-c.since
-	} else if c, err = x.t.dial(x); err != nil {
-		return nil, err
+		info.Reused, info.WasIdle, info.IdleTime = true, true, x.now-c.since
+	} else {
+		if c, err = x.t.dial(x); err != nil {
+			return nil, err
+		}
+		x.now = x.t.pool.now()
 	}
 	if x.trace != nil && x.trace.GotConn != nil {
 		info.Conn = c.nc
@@ -306,7 +311,7 @@ func (x *exchange) wake() {
 // arm sees to it that the reader is woken within patience, and at the deadline.
 func (x *exchange) arm() error {
 	p := &x.t.pool
-	now, armed := p.now(), x.c.armed
+	now, armed := x.now, x.c.armed
 	soonest, latest := now+patience/2, now+patience
 	if !x.deadline.IsZero() {
 		latest = min(latest, x.deadline.Sub(p.epoch))
@@ -443,8 +448,12 @@ func (x *exchange) inform(budget int, res *http.Response) (int, error) {
 		}
 		x.proceed()
 	}
-	if x.trace != nil && x.trace.Got1xxResponse != nil {
-		if err := x.trace.Got1xxResponse(code, textproto.MIMEHeader(res.Header)); err != nil {
+	told := x.told
+	if told == nil && x.trace != nil {
+		told = x.trace.Got1xxResponse
+	}
+	if told != nil {
+		if err := told(code, textproto.MIMEHeader(res.Header)); err != nil {
 			return 0, err
 		}
 		budget = x.t.config.MaxHeader

@@ -231,7 +231,7 @@ func TestEnds(t *testing.T) {
 				default:
 					deadline = time.Now().Add(150 * time.Millisecond)
 				}
-				res, err := lean.RoundTripBy(req, deadline)
+				res, err := lean.RoundTripOn(req, &Terms{Deadline: deadline})
 				if err == nil {
 					_, err = io.ReadAll(res.Body)
 					res.Body.Close()
@@ -257,7 +257,7 @@ func TestEnds(t *testing.T) {
 		if _, err := lean.RoundTrip(req.WithContext(ctx)); err != cause || !body.closed.Load() {
 			t.Errorf("cancelled: %v, closed %v", err, body.closed.Load())
 		}
-		if _, err := lean.RoundTripBy(req, time.Now()); err != context.DeadlineExceeded {
+		if _, err := lean.RoundTripOn(req, &Terms{Deadline: time.Now()}); err != context.DeadlineExceeded {
 			t.Errorf("late: %v", err)
 		}
 	})
@@ -293,7 +293,7 @@ func TestDeadlinesDoNotOutliveTheExchange(t *testing.T) {
 			if within > 0 {
 				deadline = time.Now().Add(within)
 			}
-			res, err := lean.RoundTripBy(newRequest(t, method, url, body), deadline)
+			res, err := lean.RoundTripOn(newRequest(t, method, url, body), &Terms{Deadline: deadline})
 			if err != nil {
 				t.Fatalf("%s %d: %v", method, i, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"slices"
 	"strings"
 	"sync"
@@ -134,17 +135,30 @@ func (t *Transport) CloseIdleConnections() {
 // body must be read to its end or closed; it also has WriteTo, which hands
 // what was read to a writer without another copy.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	return t.RoundTripBy(req, time.Time{})
+	return t.RoundTripOn(req, &Terms{})
 }
 
-// RoundTripBy is RoundTrip of a request whose context ends at the deadline if
-// not before: the error is then context.DeadlineExceeded. The deadline covers
-// the whole exchange, the reading of the answer's body included, except that
-// of an upgraded connection. It spares the making of such a context. The zero
-// time is no deadline.
-func (t *Transport) RoundTripBy(req *http.Request, deadline time.Time) (*http.Response, error) {
-	if t.declines(req) {
-		return t.roundTripStandard(req, deadline)
+// Terms are what an exchange goes by besides its request. To say the same in
+// the request's context costs more.
+type Terms struct {
+	// Deadline is when the context of the request ends if not before: the error
+	// is then context.DeadlineExceeded. It covers the whole exchange, the
+	// reading of the answer's body included, except that of an upgraded
+	// connection. The zero time is no deadline.
+	Deadline time.Time
+	// Inform is told of answers that are not final, as Got1xxResponse of an
+	// httptrace.ClientTrace is. Nil is none.
+	Inform func(code int, header textproto.MIMEHeader) error
+	// Lean is set when the lean path was taken: then, once the answer's body
+	// has been closed, nothing refers to the request any more, unless it had a
+	// body.
+	Lean bool
+}
+
+// RoundTripOn is RoundTrip on terms.
+func (t *Transport) RoundTripOn(req *http.Request, terms *Terms) (*http.Response, error) {
+	if terms.Lean = !t.declines(req); !terms.Lean {
+		return t.roundTripStandard(req, terms)
 	}
 	ctx := req.Context()
 	x := &exchange{
@@ -152,14 +166,16 @@ func (t *Transport) RoundTripBy(req *http.Request, deadline time.Time) (*http.Re
 		req:      req,
 		ctx:      ctx,
 		trace:    httptrace.ContextClientTrace(ctx),
-		deadline: deadline,
+		deadline: terms.Deadline,
+		told:     terms.Inform,
 	}
-	if d, ok := ctx.Deadline(); ok && (deadline.IsZero() || d.Before(deadline)) {
+	if d, ok := ctx.Deadline(); ok && (x.deadline.IsZero() || d.Before(x.deadline)) {
 		x.deadline = d
 	}
 	res, err := x.roundTrip()
 	if err == errHTTP2 {
-		return t.roundTripStandard(req, deadline)
+		terms.Lean = false
+		return t.roundTripStandard(req, terms)
 	}
 	return res, err
 }
@@ -215,12 +231,15 @@ func (t *Transport) rememberHTTP2(host string) {
 	t.h2[strings.Clone(host)] = struct{}{}
 }
 
-func (t *Transport) roundTripStandard(req *http.Request, deadline time.Time) (*http.Response, error) {
-	if deadline.IsZero() {
+func (t *Transport) roundTripStandard(req *http.Request, terms *Terms) (*http.Response, error) {
+	if terms.Inform != nil {
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{Got1xxResponse: terms.Inform}))
+	}
+	if terms.Deadline.IsZero() {
 		return t.standard.RoundTrip(req)
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(time.Until(deadline), func() { cancel(context.DeadlineExceeded) })
+	timer := time.AfterFunc(time.Until(terms.Deadline), func() { cancel(context.DeadlineExceeded) })
 	end := func() {
 		timer.Stop()
 		cancel(nil)

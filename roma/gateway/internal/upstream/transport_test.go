@@ -107,7 +107,7 @@ func TestTLS(t *testing.T) {
 		if _, err := observe(lean, newRequest(t, "GET", s.URL, nil)); err != nil { // the handshake has its own pace
 			t.Fatal(err)
 		}
-		_, err := lean.RoundTripBy(newRequest(t, "GET", s.URL+"/slow", nil), time.Now().Add(50*time.Millisecond))
+		_, err := lean.RoundTripOn(newRequest(t, "GET", s.URL+"/slow", nil), &Terms{Deadline: time.Now().Add(50 * time.Millisecond)})
 		if err != context.DeadlineExceeded {
 			t.Errorf("error %v", err)
 		}
@@ -261,7 +261,7 @@ func TestUpgrade(t *testing.T) {
 	lean := newLean(t, Config{})
 	req := newRequest(t, "GET", url, nil)
 	req.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"echo"}}
-	res, err := lean.RoundTripBy(req, time.Now().Add(200*time.Millisecond))
+	res, err := lean.RoundTripOn(req, &Terms{Deadline: time.Now().Add(200 * time.Millisecond)})
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Request != req {
 		t.Fatal(res, err)
 	}
@@ -275,7 +275,7 @@ func TestUpgrade(t *testing.T) {
 	duplex.Close()
 }
 
-// TestStandardDeadline: RoundTripBy holds on the standard transport, too.
+// TestStandardDeadline: a deadline holds on the standard transport, too.
 func TestStandardDeadline(t *testing.T) {
 	url := backend(t, func(c *net.TCPConn, r *bufio.Reader, _ int) {
 		req, _, is := readRequest(r)
@@ -287,7 +287,7 @@ func TestStandardDeadline(t *testing.T) {
 	for _, path := range []string{"/head", "/body"} {
 		req := newRequest(t, "GET", url+path, nil)
 		req.Header.Set("Upgrade", "x")
-		res, err := newLean(t, Config{}).RoundTripBy(req, time.Now().Add(30*time.Millisecond))
+		res, err := newLean(t, Config{}).RoundTripOn(req, &Terms{Deadline: time.Now().Add(30 * time.Millisecond)})
 		if err == nil {
 			_, err = io.ReadAll(res.Body)
 			res.Body.Close()
