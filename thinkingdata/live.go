@@ -228,8 +228,8 @@ func (s *System) apply(st *state, c storage.Commit) (*state, error) {
 	return next, err
 }
 
-// change makes one step, and from then on it is judged by. Operations on the rules that fail doom it, so their
-// errors come from here.
+// change makes one step, and from then on it is judged by. Operations on the
+// rules that fail doom it, so their errors come from here.
 func (s *System) change(st *state, fn func(edit) error) error {
 	_, err := st.engine.Change(func(tx *rbac.Tx) error { return fn(edit{st, tx, s.catalogue}) })
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/storage"
@@ -38,9 +37,12 @@ func (c Caller) CreateUsers(ctx context.Context, users []UserRoles) error {
 		return err
 	}
 	s := c.sys
-	// One hash for all new accounts, whose password is the same and known, and
-	// made only when there is one: a hash is slow.
-	hash := sync.OnceValues(func() (string, error) { return s.config.Hasher.Hash(s.config.InitialPassword) })
+	logins := make([]string, len(batch))
+	for i, u := range batch {
+		logins[i] = u.LoginName
+	}
+	// One hash for all new accounts, whose password is the same and known.
+	hash := s.hashFor(s.config.InitialPassword, logins...)
 	return s.update(ctx, func(w storage.Writer) error {
 		roles, err := s.findRoles(w, batch)
 		if err != nil {

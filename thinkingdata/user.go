@@ -364,7 +364,7 @@ func (c Caller) CreateSSOUser(ctx context.Context, n SSOUser) error {
 		}
 	}
 	s := c.sys
-	hash := sync.OnceValues(func() (string, error) { return s.config.Hasher.Hash(password) })
+	hash := s.hashFor(password, login)
 	return s.update(ctx, func(w storage.Writer) error {
 		if taken, err := s.tables.usersByLogin.Has(w, table.Str(login)); err != nil {
 			return err
@@ -396,6 +396,20 @@ func validPassword(p string) bool {
 
 func errPassword() error {
 	return Malformed("password", "", fmt.Sprintf("is not of %d to %d characters", MinPassword, MaxPassword))
+}
+
+// hashFor returns the hash of a new account's password, made once and only when
+// it is needed. While nobody has one of the login names it is made now: a hash is
+// slow, and others would wait for the transaction that makes it.
+func (s *System) hashFor(password string, logins ...string) func() (string, error) {
+	hash := sync.OnceValues(func() (string, error) { return s.config.Hasher.Hash(password) })
+	for _, login := range logins {
+		if _, taken := s.state().byLogin.Get(login); !taken {
+			hash()
+			break
+		}
+	}
+	return hash
 }
 
 // insertUser makes an account in state NORMAL with the next number, and lets it
@@ -440,7 +454,7 @@ func (s *System) AddUser(ctx context.Context, n NewUser) (User, error) {
 	if !validPassword(password) {
 		return User{}, errPassword()
 	}
-	hash := sync.OnceValues(func() (string, error) { return s.config.Hasher.Hash(password) })
+	hash := s.hashFor(password, login)
 	var user User
 	err = s.update(ctx, func(w storage.Writer) error {
 		row, found, err := s.byLogin(w, login)

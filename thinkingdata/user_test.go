@@ -1,6 +1,7 @@
 package thinkingdata_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,41 @@ func TestLoginNames(t *testing.T) {
 	}
 	if err := w.api.CreateSSOUser(w.ctx, td.SSOUser{LoginType: "x", LoginName: "U1"}); err != nil {
 		t.Errorf("names are case-sensitive, and U1 is free: %v", err)
+	}
+}
+
+// busyHasher calls during, if any, while it hashes.
+type busyHasher struct {
+	plain
+	during func()
+}
+
+func (h *busyHasher) Hash(password string) (string, error) {
+	if h.during != nil {
+		h.during()
+	}
+	return h.plain.Hash(password)
+}
+
+func TestOthersWriteWhileAPasswordIsHashed(t *testing.T) {
+	h := &busyHasher{}
+	w := newWorld(t, td.Config{Hasher: h})
+	hashes := 0
+	h.during = func() {
+		hashes++
+		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second) // not to wait for ever for a transaction that waits for this
+		defer cancel()
+		_, err := w.sys.CreateProject(ctx, "made meanwhile")
+		w.ok(err)
+	}
+	for range 2 { // the second time there is nothing to hash
+		w.batch("new1", 2, "analyst")
+		if err := w.api.CreateSSOUser(w.ctx, td.SSOUser{LoginType: "x", LoginName: "new2"}); err != nil {
+			w.fails(err, td.AlreadyExists)
+		}
+		_, err := w.sys.AddUser(w.ctx, td.NewUser{LoginName: "new3"})
+		w.ok(err)
+		w.equal("hashes", hashes, 3)
 	}
 }
 
