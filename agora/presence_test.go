@@ -280,6 +280,12 @@ func TestUIDZeroGetsAFreeOne(t *testing.T) {
 			t.Fatalf("uid %d was given", a.Member.UID)
 		}
 		seen[a.Member.UID] = true
+		if len(seen) == 1 { // a rule on a uid sees the one that was given
+			w.rule(sel{UID: a.Member.UID}, agora.Once())
+			if w.in("c", a.Member.UID) {
+				t.Fatalf("a rule on uid %d passed over the member", a.Member.UID)
+			}
+		}
 	}
 	w.rule(sel{CName: "c"}, agora.Term{})
 	w.expect(banned, w.a, "c", 0, "")
