@@ -105,6 +105,9 @@ func (s *System) zone() *time.Location { return cmp.Or(s.config.Zone, beijing) }
 // LatestStatistics are the calls of an API in each of the last minutes, the
 // running one included (4.21.1).
 func (c Control) LatestStatistics(ctx context.Context, q LatestQuery) (Statistics, error) {
+	if _, err := c.Read(); err != nil {
+		return Statistics{}, err
+	}
 	k := check.Query()
 	k.ID("api_id", q.APIID)
 	k.Required("duration", q.Duration != "")
@@ -132,8 +135,12 @@ func (c Control) Statistics(ctx context.Context, q StatisticsQuery) (Statistics,
 	mode, cycle := cmp.Or(q.Mode, byInstance), cmp.Or(q.Cycle, byMinute)
 	k := check.Query()
 	k.Enum("mode", mode, byAll, byApp, byAPI, byInstance)
-	k.Required("api_id", mode != byAPI || q.APIID != "")
-	k.Required("roma_app_id", mode != byApp || q.AppID != "")
+	if mode == byAPI || q.APIID != "" {
+		k.ID("api_id", q.APIID)
+	}
+	if mode == byApp || q.AppID != "" {
+		k.ID("roma_app_id", q.AppID)
+	}
 	k.Enum("cycle", cycle, byMinute, byHour, byDay)
 	start, end := c.span(k, q)
 	if k.Err() != nil {

@@ -14,6 +14,7 @@ var apiCalls = []surface.Operation{
 	page("GET /apis", "apis", apic.Control.APIs),
 	ask("POST /apis/check", apic.Control.CheckAPI),
 
+	update("POST /apis/debug/{id}", apic.Control.DebugAPI),
 	create("POST /apis/action", apic.Control.Publish),
 	batch("POST /apis/publish", apic.Control.PublishMany),
 	update("PUT /apis/publish/{id}", apic.Control.SwitchVersion),

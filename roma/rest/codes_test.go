@@ -225,6 +225,15 @@ var provoked = map[fault.Code]func(f *fixture) reply{
 	"APIG.2025": func(f *fixture) reply { return f.post(f.demo(fmt.Sprintf(httpTo, "10.0.0.1:99999", "/", 1))) },
 	"APIG.2026": func(f *fixture) reply { return f.post(f.demo(`"req_uri":"/u/{id}"`)) },
 	"APIG.2027": func(f *fixture) reply { return f.post(f.demo(fmt.Sprintf(httpTo, "10.0.0.1", "/b/{x}", 1))) },
+	"APIG.2030": func(f *fixture) reply {
+		in := debugCall
+		in.Path = "nope"
+		return f.apic("POST", "/apis/debug/"+f.open("open").ID, in)
+	},
+	"APIG.9003": func(f *fixture) reply {
+		must(f.sys.Snapshot(projectID, instanceID))(f).Attach(faultyPlane{})
+		return f.apic("GET", "/statistics/api?duration=1h", nil)
+	},
 	"APIG.2028": func(f *fixture) reply {
 		return f.post(f.demo(`"backend_params":[{"name":"a","location":"QUERY","origin":"REQUEST","value":"nope"}]`))
 	},
@@ -521,11 +530,9 @@ var provoked = map[fault.Code]func(f *fixture) reply{
 var unproduced = map[string]string{
 	// What is not here yet.
 	"chapter 3.2, assets, is not built":            "ROMA.00010010 ROMA.00010011 ROMA.00010012 ROMA.00010013 ROMA.4001027 APIG.3604 APIG.3605 APIG.3606 APIG.3607",
-	"4.3.8, debugging, goes through the gateway":   "APIG.2030",
 	"chapter 4.14, OpenAPI files, is not built":    "APIG.3127 APIG.3600 APIG.3601 APIG.3602 APIG.3603",
 	"chapter 4.19, custom backends, is not built":  "APIG.1138 APIG.1139 APIG.2016 APIG.3083 APIG.3084 APIG.3088 APIG.3134 APIG.3135 APIG.3215 APIG.3314 APIG.3315 APIG.3317 APIG.3460 APIG.3483 APIG.3484 APIG.3486 APIG.3488 APIG.3489 APIG.3490 APIG.3494 APIG.3503",
 	"chapter 4.20, authorizers, is not built":      "APIG.1137 APIG.3116 APIG.3117 APIG.3211 APIG.3212 APIG.3478",
-	"chapter 4.21, metrics, is not built":          "APIG.9003",
 	"the chapters on message queues are not built": "ROMA.00013002 ROMA.00013003 ROMA.00012002",
 
 	// What the document has no operation for.

@@ -70,11 +70,6 @@ func pattern(method, path string) string {
 	return method + " " + wildcard.ReplaceAllString(path, "{}")
 }
 
-// unrouted are operations of built chapters that are not here yet.
-var unrouted = map[string]string{
-	"4.3.8": "a debug call goes through the gateway",
-}
-
 // TestEveryDocumentedOperationIsRouted also prints the chapters that are not
 // built yet.
 func TestEveryDocumentedOperationIsRouted(t *testing.T) {
@@ -91,7 +86,7 @@ func TestEveryDocumentedOperationIsRouted(t *testing.T) {
 				t.Errorf("%s %s %s is routed and not driven", op.Section, op.Method, op.Path)
 			}
 			delete(routed, pattern(op.Method, op.Path))
-		} else if unrouted[op.Section] == "" {
+		} else {
 			missing[op.chapter()] = append(missing[op.chapter()], op.Section)
 		}
 	}

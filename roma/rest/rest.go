@@ -59,6 +59,7 @@ func operations() []surface.Operation {
 			clientCalls,      // 4.16
 			quotaCalls,       // 4.17
 			authCalls,        // 4.18
+			statisticsCalls,  // 4.21
 			featureCalls,     // 4.22
 			tagCalls,         // 4.23
 			configCalls,      // 4.24
