@@ -21,13 +21,13 @@ const (
 	BannedByServer  Reason = "BANNED_BY_SERVER" // a banning rule matches
 	ModeMismatch    Reason = "MODE_MISMATCH"    // the live channel has the other mode
 
-	NotInChannel    Reason = "NOT_IN_CHANNEL"   // the user is not a member of the channel
-	InvalidArgument Reason = "INVALID_ARGUMENT" // a parameter is missing or malformed
-	Unauthorized    Reason = "UNAUTHORIZED"     // wrong credentials, or another account's app
-	NotFound        Reason = "NOT_FOUND"        // no such project or rule
-	QuotaExceeded   Reason = "QUOTA_EXCEEDED"   // the account has all the projects it may have
-	TooManyRequests Reason = "TOO_MANY_REQUESTS"
-	Internal        Reason = "INTERNAL" // the store failed
+	NotInChannel    Reason = "NOT_IN_CHANNEL"    // the user is not a member of the channel
+	InvalidArgument Reason = "INVALID_ARGUMENT"  // a parameter is missing or malformed
+	Unauthorized    Reason = "UNAUTHORIZED"      // wrong credentials, or another account's app
+	NotFound        Reason = "NOT_FOUND"         // no such project or rule
+	QuotaExceeded   Reason = "QUOTA_EXCEEDED"    // the account has all the projects it may have
+	TooManyRequests Reason = "TOO_MANY_REQUESTS" // see [Limits]
+	Internal        Reason = "INTERNAL"          // the store failed
 )
 
 // Why members are put offline, and what the event says of it, where the reason
@@ -111,6 +111,7 @@ type Error struct {
 	Err error
 }
 
+// Error tells the message, the parameter with its value, and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("agora: ")

@@ -15,10 +15,11 @@ import (
 // EventKind is what happened.
 type EventKind string
 
+// The kinds of events. Those of members are told for this process's own.
 const (
-	Joined      EventKind = "joined"
-	Left        EventKind = "left"
-	RoleChanged EventKind = "role_changed"
+	Joined      EventKind = "joined"       // a user entered a channel
+	Left        EventKind = "left"         // a member went by itself
+	RoleChanged EventKind = "role_changed" // a host became audience, or the reverse
 	// Kicked: a member was put offline, by a rule, with its project, or by a
 	// newer session of the same uid; Reason tells which.
 	Kicked EventKind = "kicked"
@@ -28,17 +29,17 @@ const (
 	PublishRestored EventKind = "publish_restored"
 
 	RuleCreated EventKind = "rule_created" // one-shot kicks included
-	RuleUpdated EventKind = "rule_updated"
+	RuleUpdated EventKind = "rule_updated" // another end, or another state
 	// RuleExpired is told when the rule is cleaned away, which is some time
 	// after it ended: with a later write, or by [System.Sweep].
 	RuleExpired EventKind = "rule_expired"
-	RuleDeleted EventKind = "rule_deleted"
+	RuleDeleted EventKind = "rule_deleted" // before its end, by a call
 
 	ProjectCreated  EventKind = "project_created"
-	ProjectEnabled  EventKind = "project_enabled"
-	ProjectStopped  EventKind = "project_disabled"
+	ProjectEnabled  EventKind = "project_enabled"  // its status became 1
+	ProjectStopped  EventKind = "project_disabled" // its status became 0
 	ProjectModified EventKind = "project_modified" // recording server or certificate
-	ProjectDeleted  EventKind = "project_deleted"
+	ProjectDeleted  EventKind = "project_deleted"  // its members' Kicked follow
 )
 
 // Event is one thing that happened. Fields that do not belong to its kind are

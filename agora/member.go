@@ -22,7 +22,7 @@ const (
 type Role int
 
 const (
-	RoleUnknown       Role = 0
+	RoleUnknown       Role = 0 // none was given
 	RoleCommunication Role = 1 // every member of a [Communication] channel
 	RoleHost          Role = 2 // in a [LiveBroadcast] channel
 	RoleAudience      Role = 3 // in a [LiveBroadcast] channel
@@ -45,6 +45,14 @@ type JoinRequest struct {
 	// Token is looked at only while the project's certificate is on.
 	Token string
 }
+
+// String leaves the token out.
+func (r JoinRequest) String() string {
+	return "join of app id " + string(r.AppID) + " " + Selectors{r.CName, r.UID, r.IP}.String()
+}
+
+// GoString leaves it out, too.
+func (r JoinRequest) GoString() string { return "agora.JoinRequest{" + r.String() + "}" }
 
 // Member is one user in a channel.
 type Member struct {

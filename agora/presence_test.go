@@ -116,8 +116,15 @@ func TestCertificates(t *testing.T) {
 	if reset.SignKey == on.SignKey || join(on.SignKey) != agora.InvalidToken || join(reset.SignKey) != allowed {
 		t.Error("a reset certificate must refuse the old one's tokens")
 	}
-	if s := fmt.Sprint(reset, agora.TokenClaim{Certificate: reset.SignKey}); strings.Contains(s, reset.SignKey) {
-		t.Errorf("the certificate prints: %s", s)
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		for _, v := range []any{
+			reset, agora.TokenClaim{Certificate: reset.SignKey, Token: reset.SignKey}, agora.JoinRequest{Token: reset.SignKey},
+			agora.Credentials{CustomerID: "c", Secret: reset.SignKey},
+		} {
+			if s := fmt.Sprintf(format, v); strings.Contains(s, reset.SignKey) {
+				t.Errorf("%s of %T shows a secret: %s", format, v, s)
+			}
+		}
 	}
 	made, err := w.account.CreateProject(w.ctx, agora.NewProject{Name: "x", EnableSignKey: true})
 	w.ok(err)

@@ -37,8 +37,8 @@ type ProjectID string
 type Status int
 
 const (
-	Disabled Status = 0
-	Enabled  Status = 1
+	Disabled Status = 0 // nobody joins; its rules stay
+	Enabled  Status = 1 // as a project is made
 )
 
 // Project is what an account sees of one of its projects.
@@ -61,6 +61,9 @@ type Project struct {
 func (p Project) String() string {
 	return "project " + string(p.ID) + " " + strconv.Quote(p.Name) + " app id " + string(p.AppID)
 }
+
+// GoString leaves it out, too.
+func (p Project) GoString() string { return "agora.Project{" + p.String() + "}" }
 
 // projectRow is a project as it is stored, and as it is judged with.
 type projectRow struct {

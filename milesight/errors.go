@@ -12,21 +12,22 @@ import (
 // too.
 type Code string
 
+// The codes, with why.
 const (
 	SyntaxError      Code = "parameter_syntax_error"      // not of the form it must have
 	ValidationFailed Code = "parameter_validation_failed" // missing, blank, out of range
-	MethodNotAllowed Code = "method_not_allowed"
-	Unauthenticated  Code = "authentication_failed"
-	Forbidden        Code = "forbidden_permission"
-	NotFound         Code = "data_no_found"
-	TooManyRequests  Code = "request_too_frequently" // for surfaces that limit calls
-	ServerError      Code = "server_error"
+	MethodNotAllowed Code = "method_not_allowed"          // no such method on the path
+	Unauthenticated  Code = "authentication_failed"       // every failure of a log-in or token
+	Forbidden        Code = "forbidden_permission"        // the caller may not
+	NotFound         Code = "data_no_found"               // no such user, menu, tenant or path
+	TooManyRequests  Code = "request_too_frequently"      // for surfaces that limit calls
+	ServerError      Code = "server_error"                // the store failed, or what must stay would go
 
-	EmailExists      Code = "user_register_email_exist"
-	TenantUserInited Code = "tenant_user_inited" // there is a first user already
-	RoleNotExist     Code = "role_does_not_exit"
-	NameRepeated     Code = "name_repeated"
-	RoleHasUser      Code = "role_still_has_user"
+	EmailExists      Code = "user_register_email_exist" // another user of the tenant has it
+	TenantUserInited Code = "tenant_user_inited"        // there is a first user already
+	RoleNotExist     Code = "role_does_not_exit"        // no such role
+	NameRepeated     Code = "name_repeated"             // another role has it
+	RoleHasUser      Code = "role_still_has_user"       // and so is not deleted
 )
 
 // Sentinels for [errors.Is], one for each code.
@@ -94,6 +95,7 @@ type Error struct {
 	Err error
 }
 
+// Error tells the code, the message and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("milesight: ")

@@ -19,8 +19,8 @@ type MenuID int64
 type MenuType string
 
 const (
-	MenuEntry    MenuType = "MENU"
-	MenuFunction MenuType = "FUNCTION"
+	MenuEntry    MenuType = "MENU"     // with a page of its own
+	MenuFunction MenuType = "FUNCTION" // what may be done there
 )
 
 func (mt MenuType) check() error {

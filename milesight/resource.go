@@ -17,6 +17,7 @@ import (
 // ResourceType is a kind of thing that roles are granted.
 type ResourceType string
 
+// The types of resources. The vendor's lists do not ask for grants on workflows.
 const (
 	Entity      ResourceType = "ENTITY"
 	Device      ResourceType = "DEVICE"

@@ -19,9 +19,10 @@ type UserID int64
 // Status says whether a user may act.
 type Status string
 
+// The two states of a user.
 const (
 	Enabled  Status = "ENABLE"
-	Disabled Status = "DISABLE"
+	Disabled Status = "DISABLE" // may do nothing; no call of the vendor's makes it so
 )
 
 // User is a user as others see him.

@@ -13,6 +13,7 @@ type InvalidError struct {
 	Reason string // what is wrong with it
 }
 
+// Error tells the parameter, its value and what is wrong with it.
 func (e *InvalidError) Error() string {
 	return fmt.Sprintf("rbac: %s %s %s", e.Param, quote(e.Value), e.Reason)
 }
@@ -26,6 +27,7 @@ type CycleError struct {
 	Resources []Resource
 }
 
+// Error tells the cycle.
 func (e *CycleError) Error() string {
 	var what, names = "inherit", []string(nil)
 	for _, r := range e.Roles {
@@ -47,6 +49,7 @@ type ConflictError struct {
 	A, B    Role
 }
 
+// Error tells who would hold which roles.
 func (e *ConflictError) Error() string {
 	if e.Subject == "" {
 		return fmt.Sprintf("rbac: role %v would join roles %v and %v, which exclude each other", e.Held, e.A, e.B)
@@ -65,6 +68,7 @@ type BaseError struct {
 	Unknown   []Function // had and in none of the base's sets
 }
 
+// Error tells the role, its base and all functions that do not fit.
 func (e *BaseError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rbac: role %v does not fit base %s:", e.Role, quote(e.Base))

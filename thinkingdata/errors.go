@@ -63,6 +63,7 @@ type Error struct {
 	Err error
 }
 
+// Error tells the message, the parameter with its value, the detail and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("thinkingdata: ")

@@ -26,6 +26,7 @@ type Function struct {
 // BaseRole is what a custom role is made from.
 type BaseRole string
 
+// The base roles. The preset of the same name is made from each.
 const (
 	Analyst BaseRole = "analyst"
 	Member  BaseRole = "member"

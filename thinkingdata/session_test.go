@@ -2,6 +2,7 @@ package thinkingdata_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,17 @@ func TestNoSecretIsStored(t *testing.T) {
 		for _, secret := range []string{corporate, project, session, "initial-password", "another-password", projectToken} {
 			if strings.Contains(key+value, secret) {
 				t.Errorf("%q: %q", key, value)
+			}
+		}
+	}
+}
+
+func TestNoPasswordIsShown(t *testing.T) {
+	secret := "a-password"
+	for _, v := range []any{td.NewUser{LoginName: "n", Password: secret}, td.SSOUser{LoginName: "n", Password: &secret}} {
+		for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(format, v); strings.Contains(text, secret) {
+				t.Errorf("%s of %T shows the password", format, v)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ type UserID int64
 type Status string
 
 const (
-	Normal  Status = "NORMAL"
+	Normal  Status = "NORMAL"  // usable
 	Locked  Status = "LOCK"    // frozen: no log-in; keeps all it has
 	Invalid Status = "INVALID" // deleted from the system
 )
@@ -343,6 +343,12 @@ type SSOUser struct {
 	Password *string
 }
 
+// String leaves the password out.
+func (n SSOUser) String() string { return fmt.Sprintf("user %q of %q", n.LoginName, n.LoginType) }
+
+// GoString leaves it out, too.
+func (n SSOUser) GoString() string { return "thinkingdata.SSOUser{" + n.String() + "}" }
+
 // CreateSSOUser makes an account without roles ("Create SSO User"). The
 // vendor's call is a GET that writes.
 func (c Caller) CreateSSOUser(ctx context.Context, n SSOUser) error {
@@ -439,6 +445,12 @@ type NewUser struct {
 	Password   string // "" is the initial one
 	Supervisor bool
 }
+
+// String leaves the password out.
+func (n NewUser) String() string { return fmt.Sprintf("user %q (%q)", n.LoginName, n.Name) }
+
+// GoString leaves it out, too.
+func (n NewUser) GoString() string { return "thinkingdata.NewUser{" + n.String() + "}" }
 
 // AddUser makes an account, for hosts. When the login name exists already that
 // user is returned as he is, so a program can add its users at every start.

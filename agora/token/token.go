@@ -92,6 +92,14 @@ type Request struct {
 	Privilege   Privilege // 0 asks only whether the token itself is good
 }
 
+// String leaves the certificate out.
+func (r Request) String() string {
+	return fmt.Sprintf("app id %s channel %q uid %d privilege %d", r.AppID, r.Channel, r.UID, r.Privilege)
+}
+
+// GoString leaves it out, too.
+func (r Request) GoString() string { return "token.Request{" + r.String() + "}" }
+
 // What [Verify] returns, for errors.Is. No error quotes the certificate or the
 // token.
 var (

@@ -407,6 +407,11 @@ func TestErrorsKeepTheCertificate(t *testing.T) {
 	if _, err := tok.Build(cert); err == nil || strings.Contains(err.Error(), cert) {
 		t.Errorf("Build = %v; want an error without the certificate", err)
 	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if s := fmt.Sprintf(format, Request{AppID: "a", Certificate: cert}); strings.Contains(s, cert) {
+			t.Errorf("%s shows the certificate: %s", format, s)
+		}
+	}
 }
 
 func TestABombCostsLittle(t *testing.T) {
