@@ -83,7 +83,11 @@ type projectID struct {
 	ID agora.ProjectID `json:"id" bind:"required"`
 }
 
-func deleteProject(ctx context.Context, in projectID) (done, error) {
+// deleteProject takes the id from the query as well, as deleteRule does: not all
+// clients send a body with DELETE.
+func deleteProject(ctx context.Context, in struct {
+	ID agora.ProjectID `query:"id" json:"id" bind:"required"`
+}) (done, error) {
 	return done{true}, account(ctx).DeleteProject(ctx, in.ID)
 }
 
