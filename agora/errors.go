@@ -31,7 +31,7 @@ const (
 )
 
 // Why members are put offline, and what the event says of it, where the reason
-// is none of the above. The words are the specification's.
+// is none of the above. The documents have no words for these; they are ours.
 const (
 	SameUIDLogin       Reason = "same_uid_login"   // the same uid joined again
 	DisabledProject    Reason = "project_disabled" // the project's status became 0
