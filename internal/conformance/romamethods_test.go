@@ -131,6 +131,8 @@ var romaMethods = map[string]romaMethod{
 	"4.18.4":  method((*roma.RomaClient).ListApisUnbindedToAppV2),
 	"4.18.5":  method((*roma.RomaClient).ListDuplicateApisForAppV2),
 	"4.18.6":  method((*roma.RomaClient).ListAppsBindedToApiV2),
+	"4.21.1":  method((*roma.RomaClient).ListLatelyApiStatisticsV2),
+	"4.21.2":  method((*roma.RomaClient).ListStatisticsApi),
 	"4.22.1":  method((*roma.RomaClient).ListFeaturesV2),
 	"4.22.2":  method((*roma.RomaClient).CreateFeatureV2),
 	"4.23.1":  method((*roma.RomaClient).ListTagsV2),
