@@ -21,10 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	caddyproxy "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-
 	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	gw "github.com/gatehouse-go/gatehouse/roma/gateway"
@@ -38,7 +34,7 @@ import (
 const proxyEnv = "GATEHOUSE_BENCH_PROXY"
 
 func TestMain(m *testing.M) {
-	if as := strings.Fields(os.Getenv(proxyEnv)); as != nil {
+	if as := strings.Fields(os.Getenv(proxyEnv)); len(as) > 0 {
 		if err := serveProxy(as[0], as[1], as[2:]); err != nil {
 			log.Fatal(err)
 		}
@@ -176,7 +172,7 @@ type control struct {
 func newControl(ctx context.Context) (*control, error) {
 	root := iam.Principal{UserID: "u", DomainID: "d", Access: iam.Full}
 	sys, err := roma.New(memory.New(memory.Config{}), roma.Config{
-		Authenticator: iam.NewStatic(), APIC: apic.Config{Limits: apic.Limits{apic.APILimit: -1, apic.GroupLimit: -1}},
+		Authenticator: iam.NewStatic(), APIC: apic.Config{Limits: apic.Limits{apic.APILimit: -1, apic.APIsPerGroupLimit: -1}},
 	})
 	if err != nil {
 		return nil, err
@@ -275,39 +271,9 @@ func (p *bufferPool) Get() []byte {
 
 func (p *bufferPool) Put(b []byte) { p.pool.Put(&b) }
 
-// newCaddy is Caddy's reverse proxy in a standard server, without what Caddy's
-// own server does besides. Its transport keeps as many connections idle as it
-// is told, as that of the tuned ReverseProxy.
-func newCaddy(members []string) (http.Handler, error) {
-	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}, Logging: &caddy.Logging{
-		Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: "ERROR"}}},
-	}})
-	if err != nil {
-		return nil, err
-	}
-	proxy := &caddyproxy.Handler{
-		Transport: &caddyproxy.HTTPTransport{
-			Compression: new(false), KeepAlive: &caddyproxy.KeepAlive{MaxIdleConnsPerHost: 1024},
-		},
-		LoadBalancing: &caddyproxy.LoadBalancing{SelectionPolicy: &caddyproxy.RoundRobinSelection{}},
-	}
-	if err := proxy.Transport.(*caddyproxy.HTTPTransport).Provision(ctx); err != nil {
-		return nil, err
-	}
-	for _, m := range members {
-		proxy.Upstreams = append(proxy.Upstreams, &caddyproxy.Upstream{Dial: m})
-	}
-	if err := proxy.Provision(ctx); err != nil {
-		return nil, err
-	}
-	server, end := &caddyhttp.Server{}, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
-		if err := proxy.ServeHTTP(w, r, end); err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-		}
-	}), nil
-}
+// newCaddy is Caddy's reverse proxy. It is nil in tests that were built with the
+// tag nocaddy: Caddy takes longer to build than all else here together.
+var newCaddy func(members []string) (http.Handler, error)
 
 // startNginx starts nginx with one worker.
 func startNginx(b *testing.B, members []string) (site, int) {
