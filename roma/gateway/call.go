@@ -44,6 +44,9 @@ type call struct {
 	out     outcome // of the backend
 	scratch []byte  // for putting texts together
 
+	// duplex is the body, once the server answers while it is read.
+	duplex *upload
+
 	refused refusal
 	// dry is set while nothing may be taken, called or sent: Explain.
 	dry   bool

@@ -148,6 +148,7 @@ func (c *call) fail(w http.ResponseWriter, refused *refusal) {
 	h := w.Header()
 	c.tellLatency(h)
 	c.allowOrigin(h)
+	c.closeUnread(h)
 	h["Content-Type"] = contentJSON
 	if refused.Retry > 0 && refused.Retry != ratelimit.Never {
 		h["Retry-After"] = []string{strconv.FormatInt(int64(math.Ceil(refused.Retry.Seconds())), 10)}

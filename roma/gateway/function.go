@@ -221,6 +221,7 @@ var jsonType = []string{"application/json"}
 func (c *call) head(w http.ResponseWriter, status int) {
 	h := w.Header()
 	c.allowOrigin(h)
+	c.closeUnread(h)
 	c.tellLatency(h)
 	c.out.status = status
 	w.WriteHeader(status)

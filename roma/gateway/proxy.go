@@ -226,7 +226,9 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 		out.Body = &x.upload
 		// The answer may begin before the body ends. A server that cannot do
 		// that has to read all of it first.
-		_ = http.NewResponseController(x.w).EnableFullDuplex()
+		if http.NewResponseController(x.w).EnableFullDuplex() == nil {
+			c.duplex = &x.upload
+		}
 	}
 	signer, err := c.signer()
 	if err == nil && signer != nil {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"io"
+	"net/http"
 	"sync/atomic"
 )
 
@@ -20,6 +21,7 @@ type upload struct {
 	limit   int64
 	read    atomic.Int64
 	touched atomic.Bool // a Read has begun
+	done    atomic.Bool // a Read came to its end
 	ended   atomic.Bool
 	failed  atomic.Pointer[error] // what reading ended with, unless at its end
 }
@@ -37,7 +39,10 @@ func (u *upload) Read(p []byte) (int, error) {
 	if u.read.Add(int64(n)) > u.limit {
 		n, err = 0, errTooLarge
 	}
-	if err != nil && err != io.EOF && !u.ended.Load() {
+	switch {
+	case err == io.EOF:
+		u.done.Store(true)
+	case err != nil && !u.ended.Load():
 		u.failed.Store(&err)
 	}
 	return n, err
@@ -45,6 +50,17 @@ func (u *upload) Read(p []byte) (int, error) {
 
 // Close does nothing: the server closes its body.
 func (u *upload) Close() error { return nil }
+
+// closeUnread has the server close the connection after an answer that begins
+// before all of the body was read. A server that answers while it reads
+// (EnableFullDuplex) does not see to what is left of a body, as it does
+// otherwise: it fails on the next request of the connection, or, where the rest
+// is malformed, takes it for the next request.
+func (c *call) closeUnread(h http.Header) {
+	if c.duplex != nil && !c.duplex.done.Load() && c.r.ProtoMajor == 1 {
+		h["Connection"] = []string{"close"}
+	}
+}
 
 // end lets nobody read any more.
 func (u *upload) end() { u.ended.Store(true) }
