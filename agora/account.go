@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/id"
 	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/storage"
 )
@@ -127,8 +127,4 @@ func hashSecret(salt []byte, secret string) []byte {
 
 // newID returns 32 random lower-case hex digits, the vendor's form of App IDs
 // and certificates.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
+func newID() string { return id.Random(32, "0123456789abcdef") }

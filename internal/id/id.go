@@ -19,26 +19,6 @@ func Hex() string {
 // Dashed returns a new random identifier as 36 characters, 8-4-4-4-12.
 func Dashed() string { return uuid.NewString() }
 
-// IsHex reports whether s is 32 lower-case hex digits.
-func IsHex(s string) bool {
-	return len(s) == 32 && lowerHex(s)
-}
-
-// IsDashed reports whether s is lower-case hex digits as 8-4-4-4-12.
-func IsDashed(s string) bool {
-	return len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
-		lowerHex(s[:8]) && lowerHex(s[9:13]) && lowerHex(s[14:18]) && lowerHex(s[19:23]) && lowerHex(s[24:])
-}
-
-func lowerHex(s string) bool {
-	for _, c := range []byte(s) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
 // Alphabets for [Random].
 const (
 	Digits       = "0123456789"
