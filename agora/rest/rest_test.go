@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatehouse-go/gatehouse/agora"
 	"github.com/gatehouse-go/gatehouse/agora/rest"
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
@@ -37,7 +38,7 @@ type dashboard struct {
 func open(t *testing.T, limits agora.Limits) dashboard {
 	t.Helper()
 	d := dashboard{T: t, ahead: &atomic.Int64{}, user: agora.Credentials{CustomerID: "id", Secret: "secret"}}
-	store := memory.New(memory.Config{})
+	store := teststore.New(t)
 	clock := func() time.Time { return t0.Add(time.Duration(d.ahead.Load())) }
 	var err error
 	if d.sys, err = agora.New(store, agora.Config{Clock: clock, Limits: limits}); err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/roma"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 func TestRefusalsAreOfOneForm(t *testing.T) {
@@ -77,8 +77,7 @@ func TestTextsBecomeJSON(t *testing.T) {
 }
 
 func TestNewRefusesWhatCannotBe(t *testing.T) {
-	store := memory.New(memory.Config{})
-	t.Cleanup(func() { store.Close() })
+	store := teststore.New(t)
 	sys, err := roma.New(store, roma.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-go/gatehouse/internal/teststore"
 	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
 	"github.com/gatehouse-go/gatehouse/roma/vpc"
-	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 const (
@@ -40,8 +40,7 @@ type stand struct {
 func newStand(t testing.TB, config Config) *stand {
 	t.Helper()
 	s := &stand{TB: t, ctx: context.Background()}
-	store := memory.New(memory.Config{})
-	t.Cleanup(func() { store.Close() })
+	store := teststore.New(t)
 	root := iam.Principal{UserID: "u-root", UserName: "root", DomainID: "d-acme", DomainName: "acme", Access: iam.Full}
 	users := iam.NewStatic()
 	users.AddToken("demo-token", root)
