@@ -101,6 +101,30 @@ type Writer interface {
 	Delete(key string) error
 }
 
+// Depender is what a Writer may be besides, where a walk costs more than the
+// promise that it would find the same.
+type Depender interface {
+	// Depend makes the transaction conflict with any other that changes a
+	// record with from <= key < to, as if it had walked over them all.
+	Depend(from, to string) error
+}
+
+// Depend makes a transaction depend on the records with from <= key < to, an
+// empty to being no upper bound. It is for one that knows what these records
+// are at w.Position, from memory: having asked this it is serializable, as if it
+// had read them. A Writer that is no [Depender] walks over them.
+func Depend(w Writer, from, to string) error {
+	if d, ok := w.(Depender); ok {
+		return d.Depend(from, to)
+	}
+	for _, err := range w.Ascend(from, to) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // PrefixEnd returns the upper bound for Ascend and Descend that, with prefix as
 // lower bound, covers exactly the keys that start with prefix: "a|" gives "a}".
 // It returns "", no bound, for the empty prefix and for one of 0xff bytes only.

@@ -143,6 +143,10 @@ func (q Query[T]) Count(r storage.Reader) (int, error) {
 	return n, nil
 }
 
+// Depend makes the transaction depend on the rows of the range, whatever the
+// filters say, as if it had counted them: see [storage.Depend].
+func (q Query[T]) Depend(w storage.Writer) error { return storage.Depend(w, q.from, q.to) }
+
 // Page returns the part of the rows that the window shows, and their total.
 func (q Query[T]) Page(r storage.Reader, w Window) (Page[T], error) {
 	w = w.clamp()

@@ -55,6 +55,14 @@ func (w *writer) Delete(key string) error {
 	return nil
 }
 
+// Depend implements [storage.Depender]. Updates wait for each other here.
+func (w *writer) Depend(from, to string) error {
+	if w.records == nil {
+		return storage.ErrTxDone
+	}
+	return nil
+}
+
 func (w *writer) Ascend(from, to string) iter.Seq2[storage.Record, error] {
 	return func(yield func(storage.Record, error) bool) { w.walk(&upwards{from: from, to: to}, yield) }
 }

@@ -56,6 +56,14 @@ func (w *writer) Delete(key string) error {
 	return nil
 }
 
+// Depend implements [storage.Depender]. Updates wait for each other here.
+func (w *writer) Depend(from, to string) error {
+	if w.tree == nil {
+		return storage.ErrTxDone
+	}
+	return nil
+}
+
 func (w *writer) Ascend(from, to string) iter.Seq2[storage.Record, error] {
 	return func(yield func(storage.Record, error) bool) {
 		m := merge{w: w, yield: yield, from: from, to: to, at: from}

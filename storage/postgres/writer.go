@@ -77,6 +77,19 @@ func (w *writer) write(c storage.Change) error {
 // size is what a change takes, about.
 func size(c storage.Change) int { return len(c.Key) + len(c.Value) + 32 }
 
+// Depend implements [storage.Depender]: the commit checks the span as if it had
+// been walked over, and nothing of it is fetched.
+func (w *writer) Depend(from, to string) error {
+	if w.over {
+		return storage.ErrTxDone
+	}
+	if w.Position(); w.err != nil { // the snapshot has begun
+		return fault(w.ctx, "read", w.err)
+	}
+	w.spans = append(w.spans, &span{lower: from, upper: to, stepped: true})
+	return nil
+}
+
 func (w *writer) Ascend(from, to string) iter.Seq2[storage.Record, error] {
 	return func(yield func(storage.Record, error) bool) { w.merge(from, to, false, yield) }
 }

@@ -456,6 +456,14 @@ func (t *faultyWriter) write(call func() error) error {
 	return call()
 }
 
+func (t *faultyWriter) Depend(from, to string) error {
+	if err := t.f.lost(); err != nil {
+		t.failed = err
+		return err
+	}
+	return storage.Depend(t.w, from, to)
+}
+
 func (t *faultyWriter) Put(key, value string) error {
 	return t.write(func() error { return t.w.Put(key, value) })
 }

@@ -245,6 +245,25 @@ var transactions = []check[storage.Records]{
 			})
 		}
 	}},
+	{"a range depended on is read", "Depend makes a transaction conflict with any other that changes a record of the range, as if it had walked over them.", func(t *trial[storage.Records]) {
+		s := t.open()
+		for round := range 5 {
+			prefix := fmt.Sprint(round, "|")
+			var seen [2]storage.Position
+			together(t, s, func(w storage.Writer, me int, meet func()) error {
+				seen[me] = w.Position()
+				if err := storage.Depend(w, prefix, storage.PrefixEnd(prefix)); err != nil {
+					return err
+				}
+				meet()
+				return w.Put(prefix+fmt.Sprint(me), "one more")
+			}, func(committed []int) {
+				if len(committed) == 2 && seen[0] == seen[1] {
+					t.Errorf("two transactions depended on the range as it was at %d, and both have changed it", seen[0])
+				}
+			})
+		}
+	}},
 	{"a transaction is over after its closure", "ErrTxDone is returned by a Reader or Writer that is used after the closure it was handed to has returned.", func(t *trial[storage.Records]) {
 		s := t.open()
 		put(t, s, "a", "1", "b", "2")
@@ -265,6 +284,7 @@ var transactions = []check[storage.Records]{
 		wantDone("Writer", writer)
 		wantErr(t, "Writer: Put", writer.Put("d", "4"), storage.ErrTxDone)
 		wantErr(t, "Writer: Delete", writer.Delete("a"), storage.ErrTxDone)
+		wantErr(t, "Writer: Depend", storage.Depend(writer, "a", "b"), storage.ErrTxDone)
 
 		s.Update(t.Context(), func(w storage.Writer) error { writer = w; return errOwn })
 		wantDone("Writer that failed", writer)

@@ -101,7 +101,8 @@ func (x *Resource[T]) Delete(w storage.Writer, s Scope, id string) error {
 // is taken is told first.
 //
 // It is exact: where the state in memory is the very snapshot that the
-// transaction reads, its count is taken, and otherwise the rows are counted.
+// transaction reads, its count is taken, and the transaction depends on the rows
+// as if it had counted them. Otherwise they are counted.
 func (x *Resource[T]) Cap(w storage.Writer, s Scope, limit int, full fault.Code) error {
 	if limit <= 0 {
 		return nil
@@ -111,7 +112,7 @@ func (x *Resource[T]) Cap(w storage.Writer, s Scope, limit int, full fault.Code)
 		if x.Mirror.In(st, s.Key()).Count()+1 > limit {
 			return fault.Of(full)
 		}
-		return nil
+		return x.Table.Prefix(s.Key()).Depend(w)
 	}
 	return Cap(w, x.Table.Prefix(s.Key()), limit, full)
 }
