@@ -78,6 +78,7 @@ type exchange struct {
 	kept   []byte // the body, where it was read into memory to be signed
 	out    http.Request
 	header http.Header // of out; its room is used again
+	way    aim
 	terms  upstream.Terms
 	told   func(int, textproto.MIMEHeader) error // inform, made a value once
 	texts  [8]string                             // behind lists of one value
@@ -124,7 +125,8 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 		return refused
 	}
 	began := c.instant()
-	way := aim{b: b}
+	way := &x.way
+	way.b = b
 	if b.http.channel != "" {
 		if way.channel = c.live.fleet.channels[b.http.channel]; way.channel != nil {
 			way.key = way.channel.balanceKey(c)
