@@ -106,12 +106,7 @@ func TestOldTrafficIsDropped(t *testing.T) {
 	}
 }
 
-func (f *fixture) trafficKeys() (keys []string) {
-	for _, key := range f.mentions("roma-traffic/") {
-		keys = append(keys, key)
-	}
-	return keys
-}
+func (f *fixture) trafficKeys() []string { return f.mentions("roma-traffic/") }
 
 type brokenPlane struct{ apic.DataPlane }
 
