@@ -166,6 +166,30 @@ func TestSecretsOfApplicationsWhereTheFeatureIsOn(t *testing.T) {
 	}
 }
 
+// An application's secret is for the gateway: no backend gets it, also where the
+// gateway went by something else.
+func TestSecretsOfApplicationsDoNotGoOn(t *testing.T) {
+	s := newStand(t, Config{})
+	backend := echo(t)
+	app := s.app("u-U", "A_app", s.api("GET", "/x", backend, byApp))
+	s.api("GET", "/open", backend)
+	s.feature(apic.FeatureAppSecret, "on")
+	for _, c := range []struct{ what, target, code string }{
+		{"gone by", "/x", ""}, {"beside an AppCode", "/x", app.code}, {"to an open API", "/open", ""},
+	} {
+		r := s.request("GET", c.target, nil)
+		r.Header.Set("X-HW-ID", app.Key)
+		r.Header.Set("X-HW-AppKey", app.secret)
+		if c.code != "" {
+			r.Header.Set("X-Apig-AppCode", c.code)
+		}
+		got := s.got(s.do(r)).Header
+		if got["X-Hw-Id"] != nil || got["X-Hw-Appkey"] != nil {
+			t.Errorf("%s: the backend got %v", c.what, got)
+		}
+	}
+}
+
 func TestTokensOfApplications(t *testing.T) {
 	now := noon
 	s := newStand(t, Config{Clock: func() time.Time { return now }})

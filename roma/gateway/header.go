@@ -53,8 +53,12 @@ func isReserved(name string) bool {
 // not go by is the backend's.
 func (c *call) isSpent(name string) bool {
 	switch name {
-	case "X-Auth-Token":
+	case tokenHeader:
 		return c.caller.How != ByIAMToken || !c.live.features.BackendTokens.Allows(c.caller.AccountName)
+	case appIDHeader, appSecretHeader:
+		// Where the gateway takes secrets this way, one that it did not go by is
+		// nobody else's either.
+		return bool(c.live.features.AppSecret)
 	case "Authorization":
 		switch c.caller.How {
 		case BySignature, ByIAMKey, ByAppBasic, ByAppToken:
