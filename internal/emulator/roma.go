@@ -38,6 +38,7 @@ func (e *Emulator) openROMA(ctx context.Context, s *systems) (http.Handler, erro
 	}
 	s.gateway, err = gateway.New(s.roma, gateway.Config{
 		Project: c.Project, Instance: c.Instance, Counters: c.Counters,
+		Clock:        e.clock.now,
 		PlainAppCode: true, // the gateway's address here is plain HTTP
 		Logger:       e.config.Logger,
 	})

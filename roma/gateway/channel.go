@@ -83,7 +83,7 @@ func (b *backends) watch(ch *channel, client *clientTLS) {
 	if b.g.config.hasten != nil {
 		check = b.g.config.hasten(check)
 	}
-	config := probe.Config{Check: check, TLS: b.g.config.BackendTLS.Clone(), Report: b.reporter(ch.of)}
+	config := probe.Config{Check: check, TLS: b.g.config.BackendTLS.Clone(), Report: b.reporter(ch.of), Clock: b.g.config.probeClock}
 	if check.ClientCertificate {
 		config.TLS = client.config(b.g.config.BackendTLS)
 	}

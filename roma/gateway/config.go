@@ -19,8 +19,9 @@ import (
 type Config struct {
 	// Project and Instance say whose APIs are served.
 	Project, Instance string
-	// Clock tells the time of windows, quotas and signatures. Nil is the
-	// system's. It must be safe for concurrent use.
+	// Clock tells the time of windows, quotas and signatures, and when members
+	// of channels are to be asked how they are. Nil is the system's, and the
+	// machine's for the latter. It must be safe for concurrent use.
 	Clock func() time.Time
 	// Authenticator knows the credentials of callers of APIs with IAM
 	// authentication. Nil is the system's.
@@ -70,7 +71,8 @@ type Config struct {
 	// safe for concurrent use, and quick.
 	Observe func(Observation)
 
-	hasten func(vpc.Check) vpc.Check // for tests: whole seconds are long
+	hasten     func(vpc.Check) vpc.Check // for tests: whole seconds are long
+	probeClock func() time.Time          // Clock, if it was given
 }
 
 const (
@@ -83,7 +85,7 @@ const (
 // complete returns the config with its defaults. The error names the first
 // field that is wrong.
 func (c Config) complete(sys *roma.System) (Config, error) {
-	if c.Clock == nil {
+	if c.probeClock = c.Clock; c.Clock == nil {
 		c.Clock = sys.Now
 	}
 	if c.Authenticator == nil {

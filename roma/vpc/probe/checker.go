@@ -28,6 +28,9 @@ type Config struct {
 	// 0.1, negative means none, the most is 0.5. The first probes are spread
 	// over one interval in any case.
 	Jitter float64
+	// Clock, if not nil, tells when probes are due, in place of the machine's
+	// clock: one that can be turned. It is looked at every 20 ms.
+	Clock func() time.Time
 	// Dial opens connections; nil means net.Dialer.
 	Dial Dialer
 	// Report, if not nil, is told every result, by several goroutines at once
@@ -85,8 +88,10 @@ func (c *Checker) Close() {
 	c.ended.Wait()
 }
 
-// refresh is how often the list of members is looked at.
-const refresh = time.Second
+const (
+	refresh = time.Second           // how often the list of members is looked at
+	look    = 20 * time.Millisecond // and how often a clock that may be turned
+)
 
 func (c *Checker) run(ctx context.Context) {
 	var (
@@ -98,12 +103,17 @@ func (c *Checker) run(ctx context.Context) {
 		done     = make(chan probe, free)
 		timer    = time.NewTimer(0)
 		probes   sync.WaitGroup
+
+		clock, longest = time.Now, refresh
 	)
+	if c.config.Clock != nil {
+		clock, longest = c.config.Clock, look
+	}
 	defer probes.Wait()
 	defer timer.Stop()
 	for {
-		now := time.Now()
-		c.ch.Advance(now)
+		now := clock()
+		c.ch.Advance(time.Now()) // as picks have it
 		if r := c.ch.Revision(); r != revision {
 			revision = r
 			present := make(map[vpc.Member]int, len(joined))
@@ -132,7 +142,7 @@ func (c *Checker) run(ctx context.Context) {
 				done <- p // never blocks: there is room for all under way
 			})
 		}
-		wait := refresh
+		wait := longest
 		if free > 0 && len(queue) > 0 {
 			wait = min(wait, queue[0].due.Sub(now))
 		}

@@ -87,6 +87,27 @@ func TestCheckerKeepsTheIntervalWithinItsJitter(t *testing.T) {
 	})
 }
 
+// Turning the clock has the probes due, each once however far it is turned.
+func TestCheckerGoesByAClockThatIsTurned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork()
+		n.listen("member.test:8080", accept)
+		var ahead, probes atomic.Int64
+		start(t, newChannel(t, member), Config{
+			Check: everyFive, Dial: n.dial, Jitter: -1,
+			Clock:  func() time.Time { return time.Unix(ahead.Load(), 0) },
+			Report: func(Result) { probes.Add(1) },
+		})
+		for i, turn := range []int64{0, 5, 5, 3600, 4, 1} {
+			ahead.Add(turn)
+			time.Sleep(time.Second)
+			if got, want := probes.Load(), []int64{0, 1, 2, 3, 3, 4}[i]; got != want {
+				t.Errorf("at %d s: %d probes, want %d", ahead.Load(), got, want)
+			}
+		}
+	})
+}
+
 func TestCheckerFollowsTheMembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
