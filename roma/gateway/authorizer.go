@@ -22,6 +22,7 @@ type Question struct {
 	APIID   string
 	Stage   string // the name of the environment
 	AppID   string // "" when unknown
+	Visit   string // visit_param of its authorization: words with commas between
 }
 
 // Verdict is a custom authorizer's answer. The zero Verdict denies.

@@ -57,7 +57,7 @@ type call struct {
 
 	access  acl.Decision // of the list that refused it
 	metered metered
-	visit   string // of the authorization: visit_params, for plug-ins
+	visit   string // visit_param of the authorization: for whom the host plugs in
 	body    []byte // all of it, where a signature asked for it
 
 	search search // of the route

@@ -37,6 +37,7 @@ type Invocation struct {
 	APIID        string
 	Stage        string // the name of the environment
 	AppID        string // of the caller; "" when none is known
+	Visit        string // visit_param of its authorization: words with commas between
 	Client       string // the caller's address
 	RequestID    string
 
@@ -74,7 +75,7 @@ func (g *Gateway) invoke(w http.ResponseWriter, c *call, b *backend) *refusal {
 	x := &exchange{}
 	in := Invocation{
 		URN: b.function.urn, Version: b.function.version, APIID: c.route.APIID, Stage: c.stage.name, AppID: c.caller.appID(),
-		Client: addressText(c.client), RequestID: c.requestID(), Method: c.r.Method, Path: c.r.URL.Path,
+		Visit: c.visit, Client: addressText(c.client), RequestID: c.requestID(), Method: c.r.Method, Path: c.r.URL.Path,
 		Params: make(map[string]string, len(c.values)), Query: b.mapping.queryFor(c), Body: http.NoBody,
 	}
 	for i, name := range c.route.params {

@@ -22,6 +22,10 @@ type Observation struct {
 	How     Way
 	AppID   string
 	Account string
+	// Visit is the visit_param of the application's authorization, words with
+	// commas between. The document leaves open what they are for: the gateway
+	// hands them to what a host plugs in, here, to functions and to authorizers.
+	Visit string
 
 	// Status is what the caller was told, 0 when the answer had not begun.
 	Status int
@@ -53,7 +57,7 @@ func (c *call) observe() {
 	}
 	o := Observation{
 		RequestID: c.requestID(), At: c.now, Method: c.r.Method, Host: c.host, Path: c.r.URL.Path,
-		Client: c.client, How: c.caller.How, AppID: c.caller.appID(), Account: c.caller.AccountID,
+		Client: c.client, How: c.caller.How, AppID: c.caller.appID(), Account: c.caller.AccountID, Visit: c.visit,
 		Status: c.out.status, Cause: c.refused.Cause, Aborted: c.out.aborted,
 		Backend: c.out.address, Tries: c.out.tries, Took: time.Since(c.began), BackendTook: c.out.took,
 		Received: c.out.received, Sent: c.out.sent, Test: c.tester != nil,

@@ -56,7 +56,7 @@ func (c *call) speak(authorizer string) *refusal {
 		return c.refuse(CustomForbidden)
 	}
 	verdict, err := c.g.config.Authorizers.Authorize(c.r.Context(), authorizer, Question{
-		Request: c.r, Client: addressText(c.client), APIID: c.route.APIID, Stage: c.stage.name, AppID: c.caller.appID(),
+		Request: c.r, Client: addressText(c.client), APIID: c.route.APIID, Stage: c.stage.name, AppID: c.caller.appID(), Visit: c.visit,
 	})
 	switch {
 	case err != nil:
