@@ -83,7 +83,7 @@ func declareAPIs(c *core.Core, s *System) apis {
 func (c Control) checked(ctx context.Context, in APISpec) (APISpec, error) {
 	in = in.Clone()
 	in.defaults()
-	if err := in.check(c.sys, c.sys.maxTimeout(c.State(), c.Scope)); err != nil {
+	if err := in.check(c.sys); err != nil {
 		return in, err
 	}
 	if err := c.functions(ctx, &in); err != nil {
@@ -92,10 +92,16 @@ func (c Control) checked(ctx context.Context, in APISpec) (APISpec, error) {
 	return in, c.authorizers(ctx, &in)
 }
 
-// maxTimeout is the longest timeout of a backend, in milliseconds: the
-// parameter max_timeout of the feature backend_timeout (7.5).
-func (s *System) maxTimeout(st *mirror.State, scope core.Scope) int {
-	return timeoutFeature.of(s, st, scope).Max
+// inTime refuses timeouts above the instance's longest, the parameter
+// max_timeout of the feature backend_timeout (7.5).
+func (c Control) inTime(w storage.Writer, in *APISpec) error {
+	row, err := c.relied(w, FeatureBackendTimeout)
+	if err != nil {
+		return err
+	}
+	k := check.Body()
+	k.Most("timeout", int64(in.timeout()), int64(timeoutFeature.said(row).Max))
+	return k.Err()
 }
 
 // functions refuses the URNs that no function has.
@@ -153,6 +159,9 @@ func (c Control) CreateAPI(ctx context.Context, in APISpec) (API, error) {
 	in.stamped(nil, now)
 	row := apiRow{Scope: c.Scope, ID: id.Hex(), Registered: now, Updated: now}
 	err = c.Write(ctx, func(w storage.Writer) error {
+		if err := c.inTime(w, &in); err != nil {
+			return err
+		}
 		row.APISpec = in
 		if _, err := c.references(w, &row.APISpec); err != nil {
 			return err
@@ -181,7 +190,7 @@ func (c Control) UpdateAPI(ctx context.Context, id string, in APISpec) (API, err
 	if _, err := c.Read(); err != nil {
 		return API{}, err
 	}
-	if _, err := c.sys.drafts.Get(c.State(), c.Scope, id); err != nil {
+	if err := c.sys.drafts.Exists(ctx, c.Scope, id); err != nil {
 		return API{}, err
 	}
 	in, err := c.checked(ctx, in)
@@ -192,6 +201,9 @@ func (c Control) UpdateAPI(ctx context.Context, id string, in APISpec) (API, err
 	row, err := write(ctx, c, func(w storage.Writer) (apiRow, error) {
 		moved := false
 		row, err := c.sys.drafts.Change(w, c.Scope, id, func(a *apiRow) error {
+			if err := c.inTime(w, &in); err != nil {
+				return err
+			}
 			if _, err := c.permit(w, a.AppID, core.RoleModify); err != nil {
 				return err
 			}

@@ -86,8 +86,8 @@ func (t *Target) defaults() {
 
 // check is all of the definition that can be judged by itself. It wants its
 // defaults filled in.
-func (in *APISpec) check(s *System, maxTimeout int) error {
-	c := specCheck{Check: check.Body(), sys: s, in: in, maxTimeout: maxTimeout}
+func (in *APISpec) check(s *System) error {
+	c := specCheck{check.Body(), s, in}
 	c.Match("name", in.Name, groupName)
 	c.Required("type", in.Type != 0)
 	c.Invalid("type", strconv.Itoa(in.Type), in.Type == 1 || in.Type == 2)
@@ -130,9 +130,8 @@ func (in *APISpec) check(s *System, maxTimeout int) error {
 // specCheck is the checks of one definition.
 type specCheck struct {
 	*check.Check
-	sys        *System
-	in         *APISpec
-	maxTimeout int
+	sys *System
+	in  *APISpec
 }
 
 func (c specCheck) unless(bad bool, code fault.Code) {
@@ -297,7 +296,7 @@ func isSystemName(value string) bool {
 
 func (c specCheck) timeout(n int) {
 	c.Required("timeout", n != 0)
-	c.Bounds("timeout", int64(n), 1, int64(c.maxTimeout))
+	c.Bounds("timeout", int64(n), 1, longestTimeout)
 }
 
 func (c specCheck) function(urn, invocation string, timeout int, version, authorizer string) {

@@ -223,6 +223,23 @@ func (in *APISpec) policies() iter.Seq[*Policy] {
 	}
 }
 
+// timeout is the longest of the backends, in milliseconds; 0 when none has one.
+func (in *APISpec) timeout() (longest int) {
+	switch {
+	case in.BackendType == "HTTP" && in.HTTP != nil:
+		longest = in.HTTP.Timeout
+	case in.BackendType == "FUNCTION" && in.Function != nil:
+		longest = in.Function.Timeout
+	}
+	for i := range in.HTTPPolicies {
+		longest = max(longest, in.HTTPPolicies[i].Timeout)
+	}
+	for i := range in.FunctionPolicies {
+		longest = max(longest, in.FunctionPolicies[i].Timeout)
+	}
+	return longest
+}
+
 // targets yields all HTTP backends.
 func (in *APISpec) targets() iter.Seq[*Target] {
 	return func(yield func(*Target) bool) {

@@ -242,7 +242,7 @@ func (c Control) Authorize(ctx context.Context, in Authorize) (Authorizations, e
 			}
 		}
 		if in.Tunnel == GreenTunnel {
-			if err := c.requires(FeatureGreenTunnel); err != nil {
+			if err := c.requires(w, FeatureGreenTunnel); err != nil {
 				return Authorizations{}, err
 			}
 		}

@@ -151,12 +151,12 @@ func (in *ChannelSpec) check() error {
 }
 
 // channelAllowed checks what the instance must be able to do for the channel.
-func (c Control) channelAllowed(in *ChannelSpec) error {
+func (c Control) channelAllowed(w storage.Writer, in *ChannelSpec) error {
 	if in.Type == ELBChannel && c.sys.limit(ELBSwitch) != 1 {
 		return fault.Of("APIG.3471")
 	}
 	if in.Health != nil && in.Health.ClientSSL {
-		return c.requires(FeatureClientCertificate)
+		return c.requires(w, FeatureClientCertificate)
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func (c Control) CreateChannel(ctx context.Context, in ChannelSpec) (Channel, er
 		if err := core.Cap(w, mine, c.sys.channelsPerUser(), "APIG.3109"); err != nil {
 			return err
 		}
-		return c.channelAllowed(&in)
+		return c.channelAllowed(w, &in)
 	})
 	if err != nil {
 		return Channel{}, err
@@ -256,7 +256,7 @@ func (c Control) UpdateChannel(ctx context.Context, id string, in ChannelSpec) (
 	row, err := write(ctx, c, func(w storage.Writer) (channelRow, error) {
 		return c.changeChannel(w, id, func(ch *channelRow) error {
 			ch.become(&in, members, now)
-			return c.channelAllowed(&in)
+			return c.channelAllowed(w, &in)
 		})
 	})
 	if err != nil {

@@ -104,7 +104,7 @@ func (c Control) BindDomain(ctx context.Context, in DomainSpec) (Domain, error) 
 	if _, err := c.Read(); err != nil {
 		return Domain{}, err
 	}
-	if _, err := c.sys.groupRows.Get(c.State(), c.Scope, in.GroupID); err != nil {
+	if err := c.sys.groupRows.Exists(ctx, c.Scope, in.GroupID); err != nil {
 		return Domain{}, err
 	}
 	k := check.Body()

@@ -130,11 +130,27 @@ func (s *System) isOn(k featureKind, row *featureRow) bool {
 }
 
 // requires refuses with APIG.3458 what needs a feature that is not on.
-func (c Control) requires(name FeatureName) error {
-	if c.sys.on(c.State(), c.Scope, name) {
-		return nil
+func (c Control) requires(w storage.Writer, name FeatureName) error {
+	row, err := c.relied(w, name)
+	if err == nil && !c.sys.isOn(kindOf(name), row) {
+		err = fault.Of("APIG.3458").With("%s is not on", name)
 	}
-	return fault.Of("APIG.3458").With("%s is not on", name)
+	return err
+}
+
+// relied is the record of a feature, nil when there is none, for a transaction
+// that goes by it: a change of features at the same time, in whatever process,
+// comes wholly before it or after. It is shared.
+func (c Control) relied(w storage.Writer, name FeatureName) (*featureRow, error) {
+	kind := kindOf(name)
+	if !kind.settable() {
+		return nil, nil
+	}
+	if st, known := c.Known(w); known {
+		return c.sys.feature(st, c.Scope, name), c.sys.featureRows.Table.Prefix(c.Scope.Key()).Depend(w)
+	}
+	row, err := c.loadFeature(w, kind)
+	return &row, err
 }
 
 const maxFeatureConfig = 1 << 16 // the document is silent

@@ -225,6 +225,10 @@ type (
 )
 
 const (
+	// longestTimeout is the longest timeout of a backend, in milliseconds, that
+	// an instance may allow.
+	longestTimeout = 600_000
+
 	mega   = 1 << 20
 	tokens = 72000 // seconds
 )
@@ -249,7 +253,7 @@ var (
 		return n, between("request_body_size", n, 1*mega, 9536*mega)
 	})
 	timeoutFeature = object(FeatureBackendTimeout, `{"max_timeout":60000}`, nil, func(v *backendTimeout) error {
-		return between("max_timeout", v.Max, 1, 600_000)
+		return between("max_timeout", v.Max, 1, longestTimeout)
 	})
 	appTokenFeature = object(FeatureAppToken,
 		`{"enable":"off","app_token_expire_time":3600,"refresh_token_expire_time":7200,"app_token_uri":"/v1/apigw/oauth2/token","app_token_key":""}`,
@@ -382,7 +386,12 @@ func (k *kind[T]) switchedOn(value any) bool {
 
 // of is the parameters of the feature in an instance. They are shared.
 func (k *kind[T]) of(s *System, st *mirror.State, scope core.Scope) T {
-	if row := s.feature(st, scope, k.is); row != nil && row.Enable {
+	return k.said(s.feature(st, scope, k.is))
+}
+
+// said is the parameters that a record gives, or nil does not.
+func (k *kind[T]) said(row *featureRow) T {
+	if row != nil && row.Enable {
 		if v, ok := row.value.(T); ok {
 			return v
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
 )
@@ -81,29 +82,35 @@ func TestClientsAtOnce(t *testing.T) {
 	}
 }
 
-// No name is given twice, and no change of another client's is lost, however
-// many ask at once.
+// No name is given twice, no limit is passed and no change of another client's
+// is lost, however many ask two systems of one store at once.
 func TestNoUpdateIsLost(t *testing.T) {
-	f := setupWith(t, apic.Config{Limits: apic.Limits{apic.GroupLimit: 12}})
+	config := apic.Config{Limits: apic.Limits{apic.GroupLimit: 12}}
+	f := setupWith(t, config)
 	g := f.group("group")
+	second := must(roma.New(f.store, roma.Config{Clock: f.clock, APIC: config}))(t)
+	defer second.Close()
+	gateways := []apic.Control{f.gw, must(second.Instance(root, project, instance))(t).APIC()}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	made := map[string]int{}
 	for client := range 8 {
+		gw := gateways[client%2]
 		wg.Go(func() {
 			for i := range 6 {
 				name := fmt.Sprintf("name-%d", i)
-				if _, err := f.gw.CreateEnvironment(f.ctx, apic.EnvironmentSpec{Name: fmt.Sprintf("name_%d", i)}); err == nil {
+				if _, err := gw.CreateEnvironment(f.ctx, apic.EnvironmentSpec{Name: fmt.Sprintf("name_%d", i)}); err == nil {
 					mu.Lock()
 					made[name]++
 					mu.Unlock()
 				}
-				f.gw.CreateGroup(f.ctx, apic.GroupSpec{Name: fmt.Sprintf("%s-%d", name, client)})
-				f.gw.CreateVariable(f.ctx, apic.VariableSpec{GroupID: g.ID, EnvID: apic.ReleaseID, Name: fmt.Sprintf("v_%d_%d", client, i), Value: "x"})
+				gw.CreateGroup(f.ctx, apic.GroupSpec{Name: fmt.Sprintf("%s-%d", name, client)})
+				gw.CreateVariable(f.ctx, apic.VariableSpec{GroupID: g.ID, EnvID: apic.ReleaseID, Name: fmt.Sprintf("v_%d_%d", client, i), Value: "x"})
 			}
 		})
 	}
 	wg.Wait()
+	f.open(config) // whatever the first system has not heard of yet
 	for name, n := range made {
 		if n != 1 {
 			t.Errorf("%s was made %d times", name, n)

@@ -169,12 +169,12 @@ func (in SignSpec) settled() (Sign, error) {
 }
 
 // gated refuses a type of keys whose feature the instance does not have.
-func (c Control) gated(kind string) error {
+func (c Control) gated(w storage.Writer, kind string) error {
 	switch {
 	case kind == SignBasic:
-		return c.requires(FeatureSignBasic)
+		return c.requires(w, FeatureSignBasic)
 	case kind == SignPublicKey:
-		return c.requires(FeaturePublicKey)
+		return c.requires(w, FeaturePublicKey)
 	case kind == SignAES && !c.sys.config.Newer:
 		return fault.Of("APIG.3458").Naming("sign_type", kind)
 	}
@@ -197,7 +197,7 @@ func (c Control) CreateSign(ctx context.Context, in SignSpec) (Sign, error) {
 		if err := c.sys.signRows.Cap(w, c.Scope, c.sys.limit(SignLimit), "APIG.3105"); err != nil {
 			return Sign{}, err
 		}
-		return row.Sign, c.gated(row.Type)
+		return row.Sign, c.gated(w, row.Type)
 	})
 }
 
@@ -217,7 +217,7 @@ func (c Control) UpdateSign(ctx context.Context, id string, in SignSpec) (Sign, 
 		if err != nil {
 			return Sign{}, err
 		}
-		return row.Sign, c.gated(row.Type)
+		return row.Sign, c.gated(w, row.Type)
 	})
 }
 

@@ -74,6 +74,17 @@ func (c *Core) Now() time.Time { return c.clock().UTC().Round(0) }
 // State is all rows as of now.
 func (c *Core) State() *mirror.State { return c.follower.State() }
 
+// Known returns the state in memory where it is the very snapshot that the
+// transaction reads. A transaction that goes by it must depend on the rows that it
+// looked at there, as [storage.Depend] has it: another process may be changing
+// them. False is returned where the state is of another moment; then the
+// transaction has to read.
+func (c *Core) Known(w storage.Writer) (*mirror.State, bool) {
+	followed := c.follower.Position()
+	st := c.State()
+	return st, st.Position <= w.Position() && w.Position() <= followed
+}
+
 // Wait returns when the state has reached the position.
 func (c *Core) Wait(ctx context.Context, p storage.Position) error { return c.follower.Wait(ctx, p) }
 

@@ -69,6 +69,19 @@ func (x *Resource[T]) Get(st *mirror.State, s Scope, id string) (*T, error) {
 	return row, nil
 }
 
+// Exists fails where there is no row with the id. A call that changes something
+// asks it when that is to be told before all else: the state in memory may not
+// have yet what another process has written, so the store has the last word.
+func (x *Resource[T]) Exists(ctx context.Context, s Scope, id string) error {
+	if _, err := x.Get(x.core.State(), s, id); err == nil {
+		return nil
+	}
+	return x.core.View(ctx, func(r storage.Reader) error {
+		_, err := x.Load(r, s, id)
+		return err
+	})
+}
+
 // Load returns the row with the id in a transaction.
 func (x *Resource[T]) Load(r storage.Reader, s Scope, id string) (T, error) {
 	row, err := x.Table.Get(r, s.Key(id))
@@ -100,15 +113,14 @@ func (x *Resource[T]) Delete(w storage.Writer, s Scope, id string) error {
 // 0 is no limit. It is asked after the insertion of one row, so that a name that
 // is taken is told first.
 //
-// It is exact: where the state in memory is the very snapshot that the
-// transaction reads, its count is taken, and the transaction depends on the rows
-// as if it had counted them. Otherwise they are counted.
+// It is exact: where the state in memory will do, its count is taken, and the
+// transaction depends on the rows as if it had counted them. Otherwise they are
+// counted.
 func (x *Resource[T]) Cap(w storage.Writer, s Scope, limit int, full fault.Code) error {
 	if limit <= 0 {
 		return nil
 	}
-	followed := x.core.follower.Position()
-	if st := x.core.State(); st.Position <= w.Position() && w.Position() <= followed {
+	if st, known := x.core.Known(w); known {
 		if x.Mirror.In(st, s.Key()).Count()+1 > limit {
 			return fault.Of(full)
 		}
