@@ -47,7 +47,12 @@ func (s Shared) TakeEach(ctx context.Context, now time.Time, each []Standing, cl
 // refused Take may do it does: what is in a bucket whose limit was edited flows
 // out at the new limit from now on.
 func (s Shared) Peek(ctx context.Context, now time.Time, claims ...Claim) (Decision, error) {
-	return s.run(ctx, now, claims, peeking, nil)
+	return s.PeekEach(ctx, now, nil, claims...)
+}
+
+// PeekEach is to Peek what TakeEach is to Take.
+func (s Shared) PeekEach(ctx context.Context, now time.Time, each []Standing, claims ...Claim) (Decision, error) {
+	return s.run(ctx, now, claims, peeking, each)
 }
 
 // Release gives back what the claims of Held limits hold, as [Limiter.Release]

@@ -58,16 +58,19 @@ type quotas struct {
 	quotaRows     *core.Resource[quotaRow]
 	quotasByTime  *mirror.Order[quotaRow] // newest first
 	quotaBindings bindings                // to clients
+	firstCalls    *core.Resource[firstCall]
 }
 
 func declareQuotas(c *core.Core) quotas {
 	x := core.Declare(c, "quota", "APIG.3093", func(q *quotaRow) table.Key { return q.Scope.Key(q.ID) })
 	x.Unique("name", "APIG.3325", func(q *quotaRow) table.Key { return q.Scope.Key(q.Name) })
-	return quotas{
+	all := quotas{
 		quotaRows:     x,
 		quotasByTime:  x.Order(func(q *quotaRow) table.Key { return table.Desc(table.Time(q.Created)) }),
 		quotaBindings: declareBindings(c, "quota_binding", "APIG.3093", x, "", c.Apps),
 	}
+	all.firstCalls = declareFirstCalls(c, all.quotaBindings)
+	return all
 }
 
 // The form of reset_time, and what reads append to it.
@@ -113,10 +116,10 @@ func (c Control) CreateQuota(ctx context.Context, in QuotaSpec) (Quota, error) {
 			return Quota{}, err
 		}
 		row.become(&in)
-		if err := c.sys.quotaRows.Insert(w, row); err != nil {
+		if err := of(c.sys).quotaRows.Insert(w, row); err != nil {
 			return Quota{}, err
 		}
-		return row.Quota, c.sys.quotaRows.Cap(w, c.Scope, c.sys.limit(AppQuotaLimit), "APIG.3139")
+		return row.Quota, of(c.sys).quotaRows.Cap(w, c.Scope, of(c.sys).limit(AppQuotaLimit), "APIG.3139")
 	})
 }
 
@@ -126,7 +129,7 @@ func (c Control) UpdateQuota(ctx context.Context, id string, in QuotaSpec) (Quot
 		return Quota{}, err
 	}
 	row, err := write(ctx, c, func(w storage.Writer) (quotaRow, error) {
-		return c.sys.quotaRows.Change(w, c.Scope, id, func(q *quotaRow) error {
+		return of(c.sys).quotaRows.Change(w, c.Scope, id, func(q *quotaRow) error {
 			if err := in.check(); err != nil {
 				return err
 			}
@@ -138,7 +141,7 @@ func (c Control) UpdateQuota(ctx context.Context, id string, in QuotaSpec) (Quot
 		return Quota{}, err
 	}
 	show := row.Quota
-	show.Bound = c.sys.boundClients(c.State(), &row)
+	show.Bound = of(c.sys).boundClients(c.State(), &row)
 	return show, nil
 }
 
@@ -147,7 +150,7 @@ func (c Control) DeleteQuota(ctx context.Context, id string) error {
 	if err := pathID("app_quota_id", id); err != nil {
 		return err
 	}
-	return c.Write(ctx, func(w storage.Writer) error { return c.sys.quotaRows.Delete(w, c.Scope, id) })
+	return c.Write(ctx, func(w storage.Writer) error { return of(c.sys).quotaRows.Delete(w, c.Scope, id) })
 }
 
 // quota is the row of the quota with the id.
@@ -159,7 +162,7 @@ func (c Control) quota(id string) (*mirror.State, *quotaRow, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	row, err := c.sys.quotaRows.Get(st, c.Scope, id)
+	row, err := of(c.sys).quotaRows.Get(st, c.Scope, id)
 	return st, row, err
 }
 
@@ -184,7 +187,7 @@ func (c Control) Quotas(_ context.Context, q QuotaQuery) (list.Page[Quota], erro
 	if k.Err() != nil {
 		return list.Page[Quota]{}, k.Err()
 	}
-	rows := c.sys.quotasByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).quotasByTime.In(st, c.Scope.Key())
 	if q.Name != "" {
 		rows = rows.Where(func(r *quotaRow) bool { return list.Matches(r.Name, q.Name, false) })
 	}
@@ -199,7 +202,7 @@ func (c Control) ClientQuota(_ context.Context, appID string) (Quota, error) {
 	if err != nil {
 		return Quota{}, err
 	}
-	row, _, found := c.sys.quotaOf(st, c.Scope, appID)
+	row, _, found := of(c.sys).quotaOf(st, c.Scope, appID)
 	if !found {
 		return Quota{}, fault.Of("APIG.3093").Saying("The app quota does not exist")
 	}
@@ -212,17 +215,17 @@ func (c Control) showQuota(st *mirror.State, row *quotaRow) Quota {
 	if show.Reset != "" {
 		show.Reset += resetSuffix
 	}
-	show.Bound = c.sys.boundClients(st, row)
+	show.Bound = of(c.sys).boundClients(st, row)
 	return show
 }
 
 // boundClients is how many clients are bound to a quota.
-func (s *System) boundClients(st *mirror.State, row *quotaRow) int {
+func (s *system) boundClients(st *mirror.State, row *quotaRow) int {
 	return s.quotaBindings.byPolicy.Prefix(st, row.Scope.Key(), table.Str(row.ID)).Count()
 }
 
 // quotaOf is the quota of a client and its binding.
-func (s *System) quotaOf(st *mirror.State, scope core.Scope, appID string) (*quotaRow, *binding, bool) {
+func (s *system) quotaOf(st *mirror.State, scope core.Scope, appID string) (*quotaRow, *binding, bool) {
 	b, found := s.quotaBindings.of(st, scope, appID, "")
 	if !found {
 		return nil, nil, false
@@ -235,7 +238,7 @@ func (s *System) quotaOf(st *mirror.State, scope core.Scope, appID string) (*quo
 // another one after each rebinding; false when the client may call without
 // end. The quota is shared and not to be changed.
 func (n Snapshot) AppQuota(appID string) (q *Quota, binding string, found bool) {
-	row, b, found := n.sys.quotaOf(n.state, n.scope, appID)
+	row, b, found := of(n.sys).quotaOf(n.state, n.scope, appID)
 	if !found {
 		return nil, "", false
 	}

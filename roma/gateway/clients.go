@@ -62,7 +62,7 @@ func (l *live) clientOf(app *core.App) *client {
 		c.gate = clientGate(list)
 	}
 	if q, binding, found := l.snap.AppQuota(app.ID); found {
-		c.quota = l.quotas.of(q, binding, app.ID)
+		c.quota = l.quotas.of(l.snap, q, binding, app.ID)
 	}
 	return l.clients.byID.put(app.ID, c)
 }

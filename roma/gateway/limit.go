@@ -42,9 +42,10 @@ func (c *call) meter() *refusal {
 		claims = rules.Claims(claims, who)
 	}
 	m.count = len(claims)
-	c.take(claims)
 	if begins {
-		q.begun(rules, c.now, m.decision.Allowed && !c.dry)
+		c.takeFirst(q, claims, who)
+	} else {
+		c.ask(claims, c.dry)
 	}
 	if c.trace != nil {
 		for _, s := range m.each[:m.count] {
@@ -71,25 +72,22 @@ func (c *call) meter() *refusal {
 	return &c.refused
 }
 
-// take asks for all the claims as one, or looks at what they would get.
-func (c *call) take(claims []ratelimit.Claim) {
+// ask takes all the claims as one, or only looks at what they would get.
+func (c *call) ask(claims []ratelimit.Claim, look bool) {
 	m, each := &c.metered, c.metered.each[:len(claims)]
+	var err error
 	switch {
-	case c.g.limiter != nil && c.dry:
+	case c.g.limiter != nil && look:
 		m.decision = c.g.limiter.PeekEach(c.now, each, claims...)
 	case c.g.limiter != nil:
 		m.decision = c.g.limiter.TakeEach(c.now, each, claims...)
-	case c.dry:
-		m.decision, _ = c.g.shared.Peek(c.r.Context(), c.now, claims...)
-		if len(each) > 0 {
-			each[m.decision.Claim] = m.decision.Standing
-		}
+	case look:
+		m.decision, err = c.g.shared.PeekEach(c.r.Context(), c.now, each, claims...)
 	default:
-		var err error
 		m.decision, err = c.g.shared.TakeEach(c.r.Context(), c.now, each, claims...)
-		if err != nil && c.r.Context().Err() == nil {
-			c.g.log.Error("gateway: limits cannot be asked", "outcome", m.decision.Outcome.String(), "error", err)
-		}
+	}
+	if err != nil && c.r.Context().Err() == nil {
+		c.g.log.Error("gateway: limits cannot be asked", "outcome", m.decision.Outcome.String(), "error", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/roma/apic"
+	"github.com/gatehouse-go/gatehouse/storage/memory"
 )
 
 // throttled is what becomes of calls by applications, all from within a second:
@@ -249,5 +250,76 @@ func TestCallersAreToldOfTheirLimits(t *testing.T) {
 	}
 	if !strings.Contains(got.body, "policy api over ratelimit,limit:2,time:1 minute") {
 		t.Errorf("the message does not name the limit: %s", got.body)
+	}
+}
+
+// The periods of a quota without a time begin with the client's first call in all
+// gateways of the instance, also in one that is opened later: with counters that
+// several share, and outlast each, a client has its quota once.
+func TestFirstCallUnderAQuotaIsOneForAllGateways(t *testing.T) {
+	counters := memory.New(memory.Config{})
+	s := newStand(t, Config{Counters: counters})
+	another := func() *Gateway {
+		g, err := New(s.sys, Config{Project: standProject, Instance: standInstance, PlainAppCode: true, Counters: counters})
+		s.ok(err)
+		t.Cleanup(func() { s.ok(g.Close()) })
+		return g
+	}
+	pub := s.mock("/x", byApp)
+	app := s.app("u-U", "A_app", pub)
+	s.throttle(apic.ThrottleSpec{APICalls: new(1), Interval: new(1), Unit: "HOUR"}, pub)
+	q := s.quota(apic.QuotaSpec{Limit: new(int64(3)), Unit: "HOUR", Interval: new(int64(3))}, app)
+	r := s.from("192.0.2.1", "/x", "X-Apig-AppCode: "+app.code)
+	first, second := s.gw, another()
+	second.Explain(r) // compiles its client, and counts nothing
+	for _, step := range []struct {
+		what string
+		g    *Gateway
+		at   time.Duration
+		want string
+	}{
+		{"the throttle has a call left", first, -time.Minute, "ok"}, // hours are aligned to the epoch
+		{"the first call an hour", second, 0, "ok"},
+		{"a call that the throttle refuses", first, time.Minute, "429 api"},
+		{"the third", another(), time.Hour, "ok"},
+		{"a fourth in the three hours", second, 2 * time.Hour, "429 quota"},
+		{"in one opened later", another(), 3*time.Hour - time.Minute - time.Second, "429 quota"},
+		{"when they are over", second, 3*time.Hour - time.Minute, "ok"},
+	} {
+		d := step.g.Judge(r, noon.Add(step.at))
+		got := "ok"
+		if !d.Allowed {
+			got = fmt.Sprint(d.Status, " ", map[Cause]string{Throttled: "api", QuotaSpent: "quota"}[d.Cause])
+		}
+		if got != step.want {
+			t.Errorf("%s: %s, want %s", step.what, got, step.want)
+		}
+	}
+	// A client that is bound anew begins anew.
+	s.ok(s.ctl.UnbindQuota(s.ctx, apic.QuotaClientRef{QuotaID: q.ID, AppID: app.ID}))
+	_, err := s.ctl.BindQuota(s.ctx, q.ID, apic.QuotaClients{AppIDs: []string{app.ID}})
+	s.ok(err)
+	if d := second.Judge(r, noon.Add(4*time.Hour)); !d.Allowed {
+		t.Errorf("bound anew: %v", d)
+	}
+}
+
+// A call that the throttle refuses is not the first under a quota.
+func TestQuotaBeginsWithACountedCall(t *testing.T) {
+	s := newStand(t, Config{})
+	pub := s.mock("/x", byApp)
+	a, b := s.app("u-U", "A_app", pub), s.app("u-U", "B_app", pub)
+	s.throttle(apic.ThrottleSpec{APICalls: new(1), Interval: new(1), Unit: "MINUTE"}, pub)
+	s.quota(apic.QuotaSpec{Limit: new(int64(1)), Unit: "HOUR", Interval: new(int64(1))}, b)
+	if got := s.throttled(0, map[string]testApp{"A": a, "B": b}, "A@1", "B@1"); got != "ok api" {
+		t.Fatalf("%s, want ok api", got)
+	}
+	for _, step := range []struct {
+		at   time.Duration
+		want string
+	}{{30 * time.Minute, "ok"}, {time.Hour + time.Minute, "429 APIC.0308"}, {90 * time.Minute, "ok"}} {
+		if got := s.judged(step.at, s.from("192.0.2.1", "/x", "X-Apig-AppCode: "+b.code)); got != step.want {
+			t.Errorf("after %v: %s, want %s", step.at, got, step.want)
+		}
 	}
 }

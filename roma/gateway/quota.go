@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,9 @@ type quota struct {
 	first   *firstCall
 }
 
-// firstCall is when a client first called under a quota. This process remembers
-// it, and no other.
+// firstCall is when a client was first counted under a quota. The control plane
+// keeps it, so that all gateways of the instance have the same periods, also
+// after a restart; this is what is known of it here.
 type firstCall struct {
 	app string
 
@@ -27,8 +29,8 @@ type firstCall struct {
 }
 
 // begin returns the rules of the quota, nil if it cannot be compiled. If they
-// begin now, with the client's first call, no other call of it goes on before
-// begun was called.
+// begin now, with what may be the client's first call, q.first is locked: no other
+// call of it goes on before that is decided.
 func (q *quota) begin(now time.Time) (rules *ratelimit.Rules, begins bool) {
 	if rules := q.rules.Load(); rules != nil {
 		return rules, false
@@ -47,13 +49,34 @@ func (q *quota) begin(now time.Time) (rules *ratelimit.Rules, begins bool) {
 	return rules, true
 }
 
-// begun ends what begin began: the call was counted, or not.
-func (q *quota) begun(rules *ratelimit.Rules, now time.Time, counted bool) {
-	if counted {
-		q.first.at = now
-		q.rules.Store(rules)
+// firstCallTimeout is how long a client's first call waits for the store.
+const firstCallTimeout = 5 * time.Second
+
+// takeFirst takes what may be the first call of a client under its quota, the last
+// of the claims, and unlocks q.first. The quota's periods begin with the first call
+// that is counted: one that is refused leaves them open. That of another gateway
+// may have been first, which the control plane says.
+func (c *call) takeFirst(q *quota, claims []ratelimit.Claim, who ratelimit.Call) {
+	defer q.first.mu.Unlock()
+	c.ask(claims, true)
+	if c.dry || !c.metered.decision.Allowed {
+		return
 	}
-	q.first.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), firstCallTimeout)
+	defer cancel()
+	at, err := c.live.snap.RecordFirstCall(ctx, q.binding, c.now)
+	if err != nil {
+		// Judging goes on with what is known: here the periods begin now.
+		at = c.now
+		c.g.log.Error("gateway: the first call under a quota is not recorded", "app", q.first.app, "error", err)
+	}
+	rules := q.compile(at)
+	if rules == nil { // it compiled with another time
+		return
+	}
+	q.first.at = at
+	q.rules.Store(rules)
+	c.ask(rules.Claims(claims[:c.metered.quota], who), false)
 }
 
 // compile returns the rules; nil only where a store was tampered with.
@@ -73,7 +96,7 @@ type quotas struct {
 }
 
 // of returns a client's quota.
-func (s *quotas) of(spec *apic.Quota, binding, app string) *quota {
+func (s *quotas) of(snap apic.Snapshot, spec *apic.Quota, binding, app string) *quota {
 	q := &quota{of: spec, binding: binding}
 	if spec.Reset != "" {
 		q.first = &firstCall{at: time.Unix(0, 0)} // it does not matter
@@ -86,6 +109,7 @@ func (s *quotas) of(spec *apic.Quota, binding, app string) *quota {
 	}
 	if q.first = s.first[binding]; q.first == nil {
 		q.first = &firstCall{app: app}
+		q.first.at, _ = snap.FirstCall(binding)
 		s.first[binding] = q.first
 	}
 	return q

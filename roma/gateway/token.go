@@ -129,7 +129,7 @@ func (c *call) giveToken(w http.ResponseWriter) *refusal {
 	}
 	throttle := c.live.snap.Throttle("app_token")
 	claims := throttle.Rules.Claims(c.metered.claims[:0], ratelimit.Call{API: throttle.Counter})
-	if c.take(claims); !c.metered.decision.Allowed {
+	if c.ask(claims, c.dry); !c.metered.decision.Allowed {
 		c.refuse(Throttled).Retry = c.metered.decision.Retry
 		return &c.refused
 	}
