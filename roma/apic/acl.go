@@ -100,7 +100,7 @@ type acls struct {
 	aclGates derived[aclRow, *acl.Gate]
 }
 
-func declareACLs(c *core.Core, s *System) {
+func declareACLs(c *core.Core, s *system) {
 	x := core.Declare(c, "acl", "APIG.3006", func(r *aclRow) table.Key { return r.Scope.Key(r.ID) })
 	x.Unique("name", "APIG.3206", func(r *aclRow) table.Key { return r.Scope.Key(r.Name) })
 	s.aclRows = x
@@ -168,7 +168,7 @@ func (in ACLSpec) unparsed(err error) error {
 // newer refuses an entity type of the vendor's later versions, unless the host
 // has it.
 func (c Control) newerEntity(entity string) error {
-	if entity == ACLAccountID && !c.sys.config.Newer {
+	if entity == ACLAccountID && !of(c.sys).config.Newer {
 		return fault.Of("APIG.3458").Naming("entity_type", entity)
 	}
 	return nil
@@ -183,10 +183,10 @@ func (c Control) CreateACL(ctx context.Context, in ACLSpec) (ACL, error) {
 	now := c.Now()
 	row := aclRow{c.Scope, 1, now, ACL{id.Hex(), in, now}}
 	return write(ctx, c, func(w storage.Writer) (ACL, error) {
-		if err := c.sys.aclRows.Insert(w, row); err != nil {
+		if err := of(c.sys).aclRows.Insert(w, row); err != nil {
 			return ACL{}, err
 		}
-		if err := c.sys.aclRows.Cap(w, c.Scope, c.sys.limit(ACLLimit), "APIG.3112"); err != nil {
+		if err := of(c.sys).aclRows.Cap(w, c.Scope, of(c.sys).limit(ACLLimit), "APIG.3112"); err != nil {
 			return ACL{}, err
 		}
 		return row.ACL, c.newerEntity(in.Entity)
@@ -196,7 +196,7 @@ func (c Control) CreateACL(ctx context.Context, in ACLSpec) (ACL, error) {
 // UpdateACL changes name, type and value of a policy (4.12.2).
 func (c Control) UpdateACL(ctx context.Context, id string, in ACLSpec) (ACL, error) {
 	return write(ctx, c, func(w storage.Writer) (ACL, error) {
-		row, err := c.sys.aclRows.Change(w, c.Scope, id, func(r *aclRow) error {
+		row, err := of(c.sys).aclRows.Change(w, c.Scope, id, func(r *aclRow) error {
 			next, err := in.settled(r.Entity)
 			if err != nil {
 				return err
@@ -217,7 +217,7 @@ func (c Control) DeleteACL(ctx context.Context, id string) error {
 	if k.Err() != nil {
 		return k.Err()
 	}
-	return c.Write(ctx, func(w storage.Writer) error { return c.sys.aclRows.Delete(w, c.Scope, id) })
+	return c.Write(ctx, func(w storage.Writer) error { return of(c.sys).aclRows.Delete(w, c.Scope, id) })
 }
 
 // DeleteACLs removes policies; those that are bound or not there fail alone
@@ -229,9 +229,9 @@ func (c Control) DeleteACLs(ctx context.Context, action string, in DeleteACLs) (
 	return write(ctx, c, func(w storage.Writer) (DeletedACLs, error) {
 		out := DeletedACLs{Failure: []ACLFailed{}}
 		for _, id := range in.IDs {
-			row, err := c.sys.aclRows.Load(w, c.Scope, id)
+			row, err := of(c.sys).aclRows.Load(w, c.Scope, id)
 			if err == nil {
-				err = c.sys.aclRows.Delete(w, c.Scope, id)
+				err = of(c.sys).aclRows.Delete(w, c.Scope, id)
 			}
 			if err == nil {
 				out.Success++
@@ -262,7 +262,7 @@ func (c Control) ACL(_ context.Context, id string) (ACL, error) {
 	if k.Err() != nil {
 		return ACL{}, k.Err()
 	}
-	row, err := c.sys.aclRows.Get(st, c.Scope, id)
+	row, err := of(c.sys).aclRows.Get(st, c.Scope, id)
 	if err != nil {
 		return ACL{}, err
 	}
@@ -284,7 +284,7 @@ func (c Control) ACLs(_ context.Context, q ACLQuery) (list.Page[ListedACL], erro
 	if k.Err() != nil {
 		return list.Page[ListedACL]{}, k.Err()
 	}
-	rows := c.sys.aclsByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).aclsByTime.In(st, c.Scope.Key())
 	if whole := q.Precise.Has("name"); q.ID != "" || q.Name != "" || q.Type != "" || q.Entity != "" {
 		rows = rows.Where(func(r *aclRow) bool {
 			return list.Is(r.ID, q.ID) && list.Is(r.Type, q.Type) && list.Is(r.Entity, q.Entity) && list.Matches(r.Name, q.Name, whole)
@@ -292,6 +292,6 @@ func (c Control) ACLs(_ context.Context, q ACLQuery) (list.Page[ListedACL], erro
 	}
 	page := rows.Page(window)
 	return list.Of(page.Rows, page.Total, func(r *aclRow) ListedACL {
-		return ListedACL{r.ACL, c.sys.aclBindings.countAPIs(st, c.sys, c.Scope, r.ID)}
+		return ListedACL{r.ACL, of(c.sys).aclBindings.countAPIs(st, of(c.sys), c.Scope, r.ID)}
 	}), nil
 }

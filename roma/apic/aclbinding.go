@@ -100,11 +100,11 @@ func (c Control) BindACL(ctx context.Context, in BindACL) (ACLBindings, error) {
 		return ACLBindings{}, k.Err()
 	}
 	return write(ctx, c, func(w storage.Writer) (ACLBindings, error) {
-		policy, err := c.sys.aclRows.Load(w, c.Scope, in.ACLID)
+		policy, err := of(c.sys).aclRows.Load(w, c.Scope, in.ACLID)
 		if err != nil {
 			return ACLBindings{}, err
 		}
-		rows, err := c.sys.aclBindings.bindAPIs(w, c, in.ACLID, policy.Entity, in.PublishIDs)
+		rows, err := of(c.sys).aclBindings.bindAPIs(w, c, in.ACLID, policy.Entity, in.PublishIDs)
 		out := ACLBindings{Bindings: make([]ACLBinding, len(rows))}
 		for i, b := range rows {
 			out.Bindings[i] = ACLBinding{b.ID, b.at.API, b.at.Env, b.Policy, b.Time}
@@ -115,7 +115,7 @@ func (c Control) BindACL(ctx context.Context, in BindACL) (ACLBindings, error) {
 
 // UnbindACL removes a binding (4.13.2).
 func (c Control) UnbindACL(ctx context.Context, id string) error {
-	return c.sys.aclBindings.unbind(ctx, c, check.Body(), id)
+	return of(c.sys).aclBindings.unbind(ctx, c, check.Body(), id)
 }
 
 // UnbindACLs removes bindings; some may fail (4.13.3). The action is delete.
@@ -124,12 +124,12 @@ func (c Control) UnbindACLs(ctx context.Context, action string, in UnbindACLs) (
 	if ids == nil {
 		ids = in.SampleIDs
 	}
-	return c.sys.aclBindings.unbindAll(ctx, c, action, ids)
+	return of(c.sys).aclBindings.unbindAll(ctx, c, action, ids)
 }
 
 // guarded checks a list about a policy and returns it.
 func (c Control) guarded(q GuardedQuery) (policyList[aclRow], error) {
-	return readPolicy(c, check.Body(), c.sys.aclRows, "acl_id", q.ACLID, q.Paging, q.APIFilter)
+	return readPolicy(c, check.Body(), of(c.sys).aclRows, "acl_id", q.ACLID, q.Paging, q.APIFilter)
 }
 
 // GuardedAPIs lists the APIs online that a policy is bound to, the newest
@@ -139,7 +139,7 @@ func (c Control) GuardedAPIs(_ context.Context, q GuardedQuery) (list.Page[Guard
 	if err != nil {
 		return list.Page[GuardedAPI]{}, err
 	}
-	rows := c.sys.aclBindings.placesWith(c, l.st, q.ACLID, q.published())
+	rows := of(c.sys).aclBindings.placesWith(c, l.st, q.ACLID, q.published())
 	return places(c, l.st, rows, l.window, func(b *binding, at published) GuardedAPI {
 		return GuardedAPI{
 			APIID: at.api.ID, APIName: at.api.Name, APIType: at.api.Type, APIRemark: at.api.Remark, GroupName: at.group.Name,
@@ -156,11 +156,11 @@ func (c Control) UnguardedAPIs(_ context.Context, q GuardedQuery) (list.Page[Ung
 	if err != nil {
 		return list.Page[UnguardedAPI]{}, err
 	}
-	rows := c.sys.aclBindings.placesWithout(c, l.st, q.ACLID, q.published())
+	rows := of(c.sys).aclBindings.placesWithout(c, l.st, q.ACLID, q.published())
 	return places(c, l.st, rows, l.window, func(_ *binding, at published) UnguardedAPI {
 		show := UnguardedAPI{PublishedAPI: showPublished(at)}
-		if b, bound := c.sys.aclBindings.of(l.st, c.Scope, at.ID, l.policy.Entity); bound {
-			if r, found := c.sys.aclRows.Mirror.Get(l.st, c.Scope.Key(b.Policy)); found {
+		if b, bound := of(c.sys).aclBindings.of(l.st, c.Scope, at.ID, l.policy.Entity); bound {
+			if r, found := of(c.sys).aclRows.Mirror.Get(l.st, c.Scope.Key(b.Policy)); found {
 				show.ACL = r.Name
 			}
 		}
@@ -179,8 +179,8 @@ func (c Control) ACLsOf(_ context.Context, q ACLsOfQuery) (none list.Page[ACLOfA
 		return none, err
 	}
 	var all []ACLOfAPI
-	for _, b := range c.sys.aclBindings.boundTo(c, st, publishedFilter{APIID: q.APIID, EnvID: q.EnvID, EnvName: q.EnvName}) {
-		r, found := c.sys.aclRows.Mirror.Get(st, c.Scope.Key(b.Policy))
+	for _, b := range of(c.sys).aclBindings.boundTo(c, st, publishedFilter{APIID: q.APIID, EnvID: q.EnvID, EnvName: q.EnvName}) {
+		r, found := of(c.sys).aclRows.Mirror.Get(st, c.Scope.Key(b.Policy))
 		if found && list.Is(r.ID, q.ACLID) && list.Matches(r.Name, q.Name, false) {
 			all = append(all, ACLOfAPI{r.ID, r.Name, r.Entity, r.Type, r.Value, b.at.env.ID, b.at.env.Name, b.ID, b.Time})
 		}
@@ -195,7 +195,7 @@ func (n Snapshot) AddressGate(publishID string) (*acl.Gate, bool) {
 	if !found {
 		return nil, false
 	}
-	return n.sys.aclGate(row), true
+	return of(n.sys).aclGate(row), true
 }
 
 // AccountGate judges the accounts that call a publication, by names and by ids;
@@ -206,25 +206,25 @@ func (n Snapshot) AccountGate(publishID string) (*acl.Gate, bool) {
 	ids, byID := n.acl(publishID, ACLAccountID)
 	switch {
 	case byName && byID:
-		return n.sys.newGate(max(names.Revision, ids.Revision), names, ids), true
+		return of(n.sys).newGate(max(names.Revision, ids.Revision), names, ids), true
 	case byName:
-		return n.sys.aclGate(names), true
+		return of(n.sys).aclGate(names), true
 	case byID:
-		return n.sys.aclGate(ids), true
+		return of(n.sys).aclGate(ids), true
 	}
 	return nil, false
 }
 
 func (n Snapshot) acl(publishID, entity string) (*aclRow, bool) {
-	b, found := n.sys.aclBindings.of(n.state, n.scope, publishID, entity)
+	b, found := of(n.sys).aclBindings.of(n.state, n.scope, publishID, entity)
 	if !found {
 		return nil, false
 	}
-	return n.sys.aclRows.Mirror.Get(n.state, n.scope.Key(b.Policy))
+	return of(n.sys).aclRows.Mirror.Get(n.state, n.scope.Key(b.Policy))
 }
 
 // aclGate is the gate of one policy, kept as long as the policy is as it is.
-func (s *System) aclGate(row *aclRow) *acl.Gate {
+func (s *system) aclGate(row *aclRow) *acl.Gate {
 	if gate, found := s.aclGates.get(row); found {
 		return gate
 	}
@@ -235,7 +235,7 @@ func (s *System) aclGate(row *aclRow) *acl.Gate {
 
 // newGate makes a gate. Whatever can be written compiles; where a store was
 // tampered with nobody passes, as the nil gate does.
-func (s *System) newGate(revision uint64, rows ...*aclRow) *acl.Gate {
+func (s *system) newGate(revision uint64, rows ...*aclRow) *acl.Gate {
 	lists := make([]acl.List, len(rows))
 	for i, row := range rows {
 		var err error

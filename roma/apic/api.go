@@ -62,7 +62,7 @@ type apis struct {
 	apisByPath  *mirror.Order[apiRow]
 }
 
-func declareAPIs(c *core.Core, s *System) apis {
+func declareAPIs(c *core.Core, s *system) apis {
 	x := core.Declare(c, "api", "APIG.3002", func(a *apiRow) table.Key { return a.Scope.Key(a.ID) })
 	x.Unique("name", "APIG.3202", func(a *apiRow) table.Key { return a.Scope.Key(a.GroupID, a.Name) })
 	x.Unique("path", "APIG.3301", func(a *apiRow) table.Key { return a.Scope.Key(a.GroupID, a.pathSlot()) })
@@ -106,7 +106,7 @@ func (c Control) inTime(w storage.Writer, in *APISpec) error {
 
 // functions refuses the URNs that no function has.
 func (c Control) functions(ctx context.Context, in *APISpec) error {
-	find := c.sys.config.Resolvers.Function
+	find := of(c.sys).config.Resolvers.Function
 	if find == nil {
 		return nil
 	}
@@ -133,7 +133,7 @@ func (c Control) functions(ctx context.Context, in *APISpec) error {
 // the application of an API of a V2 group. The document is silent on an
 // application that is given for such a group and is not the group's: APIG.3479.
 func (c Control) references(w storage.Writer, in *APISpec) (groupRow, error) {
-	group, err := c.sys.groupRows.Load(w, c.Scope, in.GroupID)
+	group, err := of(c.sys).groupRows.Load(w, c.Scope, in.GroupID)
 	if err != nil {
 		return group, err
 	}
@@ -142,7 +142,7 @@ func (c Control) references(w storage.Writer, in *APISpec) (groupRow, error) {
 		in.AppID = group.AppID
 	case group.Version == GroupV2 && in.AppID != group.AppID:
 		return group, fault.Of("APIG.3479")
-	case in.AppID == "" && c.sys.config.Strict:
+	case in.AppID == "" && of(c.sys).config.Strict:
 		return group, fault.Param("APIG.2001", "roma_app_id", "")
 	}
 	_, err = c.permit(w, in.AppID, core.RoleModify)
@@ -166,10 +166,10 @@ func (c Control) CreateAPI(ctx context.Context, in APISpec) (API, error) {
 		if _, err := c.references(w, &row.APISpec); err != nil {
 			return err
 		}
-		if err := c.sys.drafts.Insert(w, row); err != nil {
+		if err := of(c.sys).drafts.Insert(w, row); err != nil {
 			return err
 		}
-		if err := c.sys.drafts.Cap(w, c.Scope, c.sys.limit(APILimit), "APIG.3102"); err != nil {
+		if err := of(c.sys).drafts.Cap(w, c.Scope, of(c.sys).limit(APILimit), "APIG.3102"); err != nil {
 			return err
 		}
 		return c.groupCap(w, in.GroupID)
@@ -181,7 +181,7 @@ func (c Control) CreateAPI(ctx context.Context, in APISpec) (API, error) {
 }
 
 func (c Control) groupCap(w storage.Writer, group string) error {
-	return core.Cap(w, c.sys.apisInGroup.Prefix(c.Scope.Key(group)), c.sys.limit(APIsPerGroupLimit), "APIG.3125")
+	return core.Cap(w, of(c.sys).apisInGroup.Prefix(c.Scope.Key(group)), of(c.sys).limit(APIsPerGroupLimit), "APIG.3125")
 }
 
 // UpdateAPI replaces the draft of an API whole (4.3.2). What is published stays
@@ -190,7 +190,7 @@ func (c Control) UpdateAPI(ctx context.Context, id string, in APISpec) (API, err
 	if _, err := c.Read(); err != nil {
 		return API{}, err
 	}
-	if err := c.sys.drafts.Exists(ctx, c.Scope, id); err != nil {
+	if err := of(c.sys).drafts.Exists(ctx, c.Scope, id); err != nil {
 		return API{}, err
 	}
 	in, err := c.checked(ctx, in)
@@ -200,7 +200,7 @@ func (c Control) UpdateAPI(ctx context.Context, id string, in APISpec) (API, err
 	now := c.Now()
 	row, err := write(ctx, c, func(w storage.Writer) (apiRow, error) {
 		moved := false
-		row, err := c.sys.drafts.Change(w, c.Scope, id, func(a *apiRow) error {
+		row, err := of(c.sys).drafts.Change(w, c.Scope, id, func(a *apiRow) error {
 			if err := c.inTime(w, &in); err != nil {
 				return err
 			}
@@ -213,7 +213,7 @@ func (c Control) UpdateAPI(ctx context.Context, id string, in APISpec) (API, err
 				return err
 			}
 			if moved = next.GroupID != a.GroupID; moved {
-				before, err := c.sys.groupRows.Load(w, c.Scope, a.GroupID)
+				before, err := of(c.sys).groupRows.Load(w, c.Scope, a.GroupID)
 				if err != nil {
 					return err
 				}
@@ -240,17 +240,17 @@ func (c Control) UpdateAPI(ctx context.Context, id string, in APISpec) (API, err
 // and authorizations (4.3.3).
 func (c Control) DeleteAPI(ctx context.Context, id string) error {
 	return c.Write(ctx, func(w storage.Writer) error {
-		row, err := c.sys.drafts.Load(w, c.Scope, id)
+		row, err := of(c.sys).drafts.Load(w, c.Scope, id)
 		if err != nil {
 			return err
 		}
 		if _, err := c.permit(w, row.AppID, core.RoleDelete); err != nil {
 			return err
 		}
-		if live, err := c.sys.anyLive(w, c.sys.publishedAPI.Prefix(c.Scope.Key(id))); err != nil || live {
+		if live, err := of(c.sys).anyLive(w, of(c.sys).publishedAPI.Prefix(c.Scope.Key(id))); err != nil || live {
 			return orFault(err, "APIG.3416")
 		}
-		return c.sys.drafts.Delete(w, c.Scope, id)
+		return of(c.sys).drafts.Delete(w, c.Scope, id)
 	})
 }
 
@@ -269,7 +269,7 @@ func (c Control) seenAPI(id string) (*mirror.State, *apiRow, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	row, err := c.sys.drafts.Get(st, c.Scope, id)
+	row, err := of(c.sys).drafts.Get(st, c.Scope, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -305,13 +305,13 @@ func (c Control) APIs(_ context.Context, q APIQuery) (list.Page[API], error) {
 	var rows mirror.List[apiRow]
 	switch {
 	case q.ID != "":
-		rows = c.sys.drafts.Mirror.Prefix(st, c.Scope.Key(q.ID))
+		rows = of(c.sys).drafts.Mirror.Prefix(st, c.Scope.Key(q.ID))
 	case q.GroupID != "":
-		rows = c.sys.apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(q.GroupID))
+		rows = of(c.sys).apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(q.GroupID))
 	case q.Name != "" && q.Precise.Has("name"):
-		rows = c.sys.apisByName.Prefix(st, c.Scope.Key(), table.Str(q.Name))
+		rows = of(c.sys).apisByName.Prefix(st, c.Scope.Key(), table.Str(q.Name))
 	default:
-		rows = c.sys.apisByTime.In(st, c.Scope.Key())
+		rows = of(c.sys).apisByTime.In(st, c.Scope.Key())
 	}
 	filter, hidden := q.filter(), c.hides(st)
 	rows = rows.Where(filter)
@@ -319,9 +319,9 @@ func (c Control) APIs(_ context.Context, q APIQuery) (list.Page[API], error) {
 		rows = rows.Where(func(a *apiRow) bool { return !hidden(a.AppID) })
 	}
 	if q.EnvID != "" {
-		rows = rows.Where(func(a *apiRow) bool { return c.sys.isLive(st, c.Scope, a.ID, q.EnvID) })
+		rows = rows.Where(func(a *apiRow) bool { return of(c.sys).isLive(st, c.Scope, a.ID, q.EnvID) })
 		if filter == nil && hidden == nil { // then they are counted already
-			total := c.sys.pubsByEnv.Prefix(st, c.Scope.Key(), table.Str(q.EnvID)).Count()
+			total := of(c.sys).pubsByEnv.Prefix(st, c.Scope.Key(), table.Str(q.EnvID)).Count()
 			return list.Page[API]{Rows: slice(rows.All(), window, show), Total: total}, nil
 		}
 	}
@@ -365,10 +365,10 @@ func (c Control) CheckAPI(_ context.Context, in APICheck) error {
 	if k.Err() != nil {
 		return k.Err()
 	}
-	rows, taken := c.sys.apisByName.Prefix(st, c.Scope.Key(), table.Str(in.Name)), fault.Of("APIG.3202")
+	rows, taken := of(c.sys).apisByName.Prefix(st, c.Scope.Key(), table.Str(in.Name)), fault.Of("APIG.3202")
 	taken.Saying("%s, api_name:%s", taken.Message, in.Name)
 	if in.Type == "path" {
-		rows = c.sys.apisByPath.Prefix(st, c.Scope.Key(), table.Str(pathSlot(in.Method, in.URI, in.MatchMode)))
+		rows = of(c.sys).apisByPath.Prefix(st, c.Scope.Key(), table.Str(pathSlot(in.Method, in.URI, in.MatchMode)))
 		taken = fault.Of("APIG.3301")
 	}
 	there := rows.Where(func(a *apiRow) bool {
@@ -385,8 +385,8 @@ func (c Control) showAPI(st *mirror.State, a *apiRow) API {
 	show := API{ID: a.ID, APISpec: a.Clone(), Status: 1, Arrange: 2, Registered: a.Registered, Updated: a.Updated}
 	c.nameAPI(st, &show)
 	var names, ids, pubs []string
-	for p := range c.sys.pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(a.ID)).All() {
-		if env, found := c.sys.envs.Mirror.Get(st, c.Scope.Key(p.Env)); found && p.live() {
+	for p := range of(c.sys).pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(a.ID)).All() {
+		if env, found := of(c.sys).envs.Mirror.Get(st, c.Scope.Key(p.Env)); found && p.live() {
 			names, ids, pubs = append(names, env.Name), append(ids, env.ID), append(pubs, p.ID)
 		}
 	}
@@ -396,7 +396,7 @@ func (c Control) showAPI(st *mirror.State, a *apiRow) API {
 
 // nameAPI adds the names of what an API belongs to.
 func (c Control) nameAPI(st *mirror.State, show *API) {
-	if g, found := c.sys.groupRows.Mirror.Get(st, c.Scope.Key(show.GroupID)); found {
+	if g, found := of(c.sys).groupRows.Mirror.Get(st, c.Scope.Key(show.GroupID)); found {
 		show.GroupName, show.GroupVersion = g.Name, g.Version
 	}
 	if app, found := c.Apps.Mirror.Get(st, c.Scope.Key(show.AppID)); found {

@@ -83,7 +83,7 @@ func (b bindings) bindAPIs(w storage.Writer, c Control, policy, slot string, pub
 		if _, known := targets[p]; known {
 			continue
 		}
-		row, err := c.sys.livePublication(w, c.Scope, p)
+		row, err := of(c.sys).livePublication(w, c.Scope, p)
 		if err != nil {
 			return nil, err
 		}
@@ -105,18 +105,18 @@ func (b bindings) bindAPIs(w storage.Writer, c Control, policy, slot string, pub
 // target is what a publication belongs to, for a caller who may change what is
 // bound to it.
 func (c Control) target(r storage.Reader, p publicationRow) (published, error) {
-	api, err := c.sys.drafts.Load(r, c.Scope, p.API)
+	api, err := of(c.sys).drafts.Load(r, c.Scope, p.API)
 	if err != nil {
 		return published{}, err
 	}
 	if _, err := c.permit(r, api.AppID, core.RoleModify); err != nil {
 		return published{api: &api}, err
 	}
-	group, err := c.sys.groupRows.Load(r, c.Scope, api.GroupID)
+	group, err := of(c.sys).groupRows.Load(r, c.Scope, api.GroupID)
 	if err != nil {
 		return published{}, err
 	}
-	env, err := c.sys.envs.Load(r, c.Scope, p.Env)
+	env, err := of(c.sys).envs.Load(r, c.Scope, p.Env)
 	return published{&p, &api, &group, &env}, err
 }
 
@@ -140,7 +140,7 @@ func (b bindings) drop(w storage.Writer, c Control, id string) (*apiRow, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.sys.pubs.Load(w, c.Scope, row.Target)
+	p, err := of(c.sys).pubs.Load(w, c.Scope, row.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (c Control) passing(st *mirror.State, f publishedFilter) func(*publicationR
 		if f.GroupID == "" && f.APIName == "" && hidden == nil {
 			return true
 		}
-		api, found := c.sys.drafts.Mirror.Get(st, c.Scope.Key(p.API))
+		api, found := of(c.sys).drafts.Mirror.Get(st, c.Scope.Key(p.API))
 		return found && f.passes(api) && (hidden == nil || !hidden(api.AppID))
 	}
 }
@@ -224,7 +224,7 @@ type walk struct {
 // is looked up.
 func places[T any](c Control, st *mirror.State, rows walk, w table.Window, show func(*binding, published) T) list.Page[T] {
 	one := func(p place) T {
-		at, _ := c.sys.join(st, p.publicationRow, publishedFilter{})
+		at, _ := of(c.sys).join(st, p.publicationRow, publishedFilter{})
 		return show(p.bound, at)
 	}
 	if rows.total >= 0 {
@@ -238,11 +238,11 @@ func places[T any](c Control, st *mirror.State, rows walk, w table.Window, show 
 func (b bindings) placesWith(c Control, st *mirror.State, policy string, f publishedFilter) walk {
 	passes, total := c.passing(st, f), -1
 	if f == (publishedFilter{}) && c.hides(st) == nil {
-		total = b.countAPIs(st, c.sys, c.Scope, policy)
+		total = b.countAPIs(st, of(c.sys), c.Scope, policy)
 	}
 	return walk{func(yield func(place) bool) {
 		for row := range b.byPolicy.Prefix(st, c.Scope.Key(), table.Str(policy)).All() {
-			p, found := c.sys.pubs.Mirror.Get(st, c.Scope.Key(row.Target))
+			p, found := of(c.sys).pubs.Mirror.Get(st, c.Scope.Key(row.Target))
 			if found && passes(p) && !yield(place{p, row}) {
 				return
 			}
@@ -258,14 +258,14 @@ func (b bindings) placesWithout(c Control, st *mirror.State, policy string, f pu
 	for row := range b.byPolicy.Prefix(st, c.Scope.Key(), table.Str(policy)).All() {
 		has[row.Target] = true
 	}
-	rows := c.sys.pubsByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).pubsByTime.In(st, c.Scope.Key())
 	switch {
 	case f.APIID != "" || f.APIName != "" || f.GroupID != "":
 		return walk{c.publishedOf(st, f, has), total}
 	case f.EnvID != "":
-		rows = c.sys.pubsByEnv.Prefix(st, c.Scope.Key(), table.Str(f.EnvID))
+		rows = of(c.sys).pubsByEnv.Prefix(st, c.Scope.Key(), table.Str(f.EnvID))
 	case c.hides(st) == nil:
-		total = rows.Count() - b.countAPIs(st, c.sys, c.Scope, policy)
+		total = rows.Count() - b.countAPIs(st, of(c.sys), c.Scope, policy)
 	}
 	return walk{func(yield func(place) bool) {
 		for p := range rows.All() {
@@ -280,12 +280,12 @@ func (b bindings) placesWithout(c Control, st *mirror.State, policy string, f pu
 // than publications: it yields the publications of those that pass, without some,
 // what was published last first.
 func (c Control) publishedOf(st *mirror.State, f publishedFilter, without map[string]bool) iter.Seq[place] {
-	apis := c.sys.apisByTime.In(st, c.Scope.Key())
+	apis := of(c.sys).apisByTime.In(st, c.Scope.Key())
 	switch {
 	case f.APIID != "":
-		apis = c.sys.drafts.Mirror.Prefix(st, c.Scope.Key(f.APIID))
+		apis = of(c.sys).drafts.Mirror.Prefix(st, c.Scope.Key(f.APIID))
 	case f.GroupID != "":
-		apis = c.sys.apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(f.GroupID))
+		apis = of(c.sys).apisOfGroup.Prefix(st, c.Scope.Key(), table.Str(f.GroupID))
 	}
 	scope, hidden := c.Scope.Key(), c.hides(st)
 	var all []place
@@ -293,7 +293,7 @@ func (c Control) publishedOf(st *mirror.State, f publishedFilter, without map[st
 		if hidden != nil && hidden(api.AppID) {
 			continue
 		}
-		for p := range c.sys.pubsByAPI.Prefix(st, scope, table.Str(api.ID)).All() {
+		for p := range of(c.sys).pubsByAPI.Prefix(st, scope, table.Str(api.ID)).All() {
 			if p.live() && list.Is(p.Env, f.EnvID) && !without[p.ID] {
 				all = append(all, place{p, nil})
 			}
@@ -309,8 +309,8 @@ func (c Control) publishedOf(st *mirror.State, f publishedFilter, without map[st
 // online, the newest first.
 func (b bindings) boundTo(c Control, st *mirror.State, f publishedFilter) []bound {
 	var all []bound
-	for p := range c.sys.pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(f.APIID)).All() {
-		at, ok := c.sys.join(st, p, f)
+	for p := range of(c.sys).pubsByAPI.Prefix(st, c.Scope.Key(), table.Str(f.APIID)).All() {
+		at, ok := of(c.sys).join(st, p, f)
 		if !ok {
 			continue
 		}
@@ -324,7 +324,7 @@ func (b bindings) boundTo(c Control, st *mirror.State, f publishedFilter) []boun
 
 // countAPIs is how many APIs that are online a policy is bound to: bind_num. It
 // is all but those that are offline, of which there are few as a rule.
-func (b bindings) countAPIs(st *mirror.State, s *System, scope core.Scope, policy string) int {
+func (b bindings) countAPIs(st *mirror.State, s *system, scope core.Scope, policy string) int {
 	bound := b.byPolicy.Prefix(st, scope.Key(), table.Str(policy))
 	offline := s.pubsOffline.In(st, scope.Key())
 	n := bound.Count()

@@ -64,6 +64,21 @@ type Config struct {
 // System is the gateways of all instances of one store. Safe for concurrent
 // use. It is opened, and closed, by package roma.
 type System struct {
+	// It holds a *system, as any, so that a package that imports this one need
+	// not know of the tables: the compiler makes all methods of every generic
+	// type that an importer can reach, again in each, and of these it made
+	// fifteen thousand. For the same reason no method of an exported type has one
+	// of them in its signature.
+	chapters any
+}
+
+// of returns what a System is. It is not to be inlined into importers.
+//
+//go:noinline
+func of(s *System) *system { return s.chapters.(*system) }
+
+// system is all chapters, on one core.
+type system struct {
 	core   *core.Core
 	config Config
 	logger *slog.Logger
@@ -101,7 +116,7 @@ type System struct {
 type Number struct{ Order int64 }
 
 // next gives a row its number.
-func (s *System) next(w storage.Writer, n *Number) (err error) {
+func (s *system) next(w storage.Writer, n *Number) (err error) {
 	n.Order, err = s.order.Next(w)
 	return err
 }
@@ -109,7 +124,7 @@ func (s *System) next(w storage.Writer, n *Number) (err error) {
 // Attach declares the tables of the gateway. It is for package roma, which
 // starts the core afterwards.
 func Attach(c *core.Core, config Config) *System {
-	s := &System{core: c, config: config, logger: c.Logger, order: c.Schema.Sequence("apic")}
+	s := &system{core: c, config: config, logger: c.Logger, order: c.Schema.Sequence("apic")}
 	s.environments = declareEnvironments(c)
 	s.groups = declareGroups(c)
 	s.vpcChannels = declareChannels(c)
@@ -130,15 +145,15 @@ func Attach(c *core.Core, config Config) *System {
 	s.appACLs = declareAppACLs(c)
 	s.quotas = declareQuotas(c)
 	s.auths = declareAuths(c, s)
-	return s
+	return &System{s}
 }
 
 // Provision writes what a new instance starts with. It is for package roma.
 func (s *System) Provision(w storage.Writer, scope core.Scope) error {
-	if err := s.provisionEnvironments(w, scope); err != nil {
+	if err := of(s).provisionEnvironments(w, scope); err != nil {
 		return err
 	}
-	return s.provisionFeatures(w, scope)
+	return of(s).provisionFeatures(w, scope)
 }
 
 // Control is a caller at an instance's gateway. Its methods are the calls of

@@ -87,7 +87,7 @@ func (t *Target) defaults() {
 // check is all of the definition that can be judged by itself. It wants its
 // defaults filled in.
 func (in *APISpec) check(s *System) error {
-	c := specCheck{check.Body(), s, in}
+	c := specCheck{check.Body(), of(s), in}
 	c.Match("name", in.Name, groupName)
 	c.Required("type", in.Type != 0)
 	c.Invalid("type", strconv.Itoa(in.Type), in.Type == 1 || in.Type == 2)
@@ -130,7 +130,7 @@ func (in *APISpec) check(s *System) error {
 // specCheck is the checks of one definition.
 type specCheck struct {
 	*check.Check
-	sys *System
+	sys *system
 	in  *APISpec
 }
 

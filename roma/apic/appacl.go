@@ -81,7 +81,7 @@ func (c Control) SetAppACL(ctx context.Context, appID string, in AppACLSpec) (Ap
 			return AppACL{}, k.Err()
 		}
 		row := appACLRow{c.Scope, AppACL{AppID: appID, Type: in.Type, Values: slices.Clone(in.Values)}}
-		return row.AppACL, c.sys.appACLRows.Put(w, row)
+		return row.AppACL, of(c.sys).appACLRows.Put(w, row)
 	})
 }
 
@@ -92,7 +92,7 @@ func (c Control) AppACL(_ context.Context, appID string) (AppACL, error) {
 	if err != nil {
 		return AppACL{}, err
 	}
-	row, err := c.sys.appACLRows.Get(st, c.Scope, appID)
+	row, err := of(c.sys).appACLRows.Get(st, c.Scope, appID)
 	if err != nil {
 		return AppACL{}, err
 	}
@@ -111,7 +111,7 @@ func (c Control) DeleteAppACL(ctx context.Context, appID string) error {
 		if _, err := c.permit(w, appID, core.RoleAccess); err != nil {
 			return err
 		}
-		err := c.sys.appACLRows.Delete(w, c.Scope, appID)
+		err := of(c.sys).appACLRows.Delete(w, c.Scope, appID)
 		if errors.Is(err, fault.Of("APIG.3007")) {
 			return nil
 		}
@@ -122,7 +122,7 @@ func (c Control) DeleteAppACL(ctx context.Context, appID string) error {
 // AppACL returns the access control of a client, false when it may call from
 // anywhere. It is shared and not to be changed.
 func (n Snapshot) AppACL(appID string) (*AppACL, bool) {
-	row, found := n.sys.appACLRows.Mirror.Get(n.state, n.scope.Key(appID))
+	row, found := of(n.sys).appACLRows.Mirror.Get(n.state, n.scope.Key(appID))
 	if !found {
 		return nil, false
 	}

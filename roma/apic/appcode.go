@@ -99,14 +99,14 @@ func (c Control) addAppCode(ctx context.Context, appID string, text func() (stri
 			return AppCode{}, err
 		}
 		// Asked here, as the error of the table would quote the code.
-		if taken, err := c.sys.appCodeUnique.Has(w, c.Scope.Key(code)); err != nil || taken {
+		if taken, err := of(c.sys).appCodeUnique.Has(w, c.Scope.Key(code)); err != nil || taken {
 			return AppCode{}, orFault(err, "APIG.3311")
 		}
 		row := appCodeRow{c.Scope, AppCode{ID: id.Hex(), AppID: appID, Code: code, Created: c.Now()}}
-		if err := c.sys.appCodeRows.Insert(w, row); err != nil {
+		if err := of(c.sys).appCodeRows.Insert(w, row); err != nil {
 			return AppCode{}, err
 		}
-		return row.AppCode, core.Cap(w, c.sys.appCodesByApp.Prefix(c.Scope.Key(appID)), c.sys.limit(AppCodeLimit), "APIG.3131")
+		return row.AppCode, core.Cap(w, of(c.sys).appCodesByApp.Prefix(c.Scope.Key(appID)), of(c.sys).limit(AppCodeLimit), "APIG.3131")
 	})
 }
 
@@ -121,7 +121,7 @@ func (c Control) AppCodes(_ context.Context, q AppCodeQuery) (list.Page[AppCode]
 	if k.Err() != nil {
 		return list.Page[AppCode]{}, k.Err()
 	}
-	page := c.sys.appCodesOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).Page(window)
+	page := of(c.sys).appCodesOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).Page(window)
 	return list.Of(page.Rows, page.Total, func(a *appCodeRow) AppCode { return a.AppCode }), nil
 }
 
@@ -131,9 +131,9 @@ func (c Control) AppCode(_ context.Context, ref AppCodeRef) (AppCode, error) {
 	if err != nil {
 		return AppCode{}, err
 	}
-	row, err := c.sys.appCodeRows.Get(st, c.Scope, ref.CodeID)
+	row, err := of(c.sys).appCodeRows.Get(st, c.Scope, ref.CodeID)
 	if err == nil && row.AppID != ref.AppID {
-		err = c.sys.appCodeRows.Missing(ref.CodeID)
+		err = of(c.sys).appCodeRows.Missing(ref.CodeID)
 	}
 	if err != nil {
 		return AppCode{}, err
@@ -150,21 +150,21 @@ func (c Control) DeleteAppCode(ctx context.Context, ref AppCodeRef) error {
 		if _, err := c.permit(w, ref.AppID, core.RoleAccess); err != nil {
 			return err
 		}
-		row, err := c.sys.appCodeRows.Load(w, c.Scope, ref.CodeID)
+		row, err := of(c.sys).appCodeRows.Load(w, c.Scope, ref.CodeID)
 		if err == nil && row.AppID != ref.AppID {
-			err = c.sys.appCodeRows.Missing(ref.CodeID)
+			err = of(c.sys).appCodeRows.Missing(ref.CodeID)
 		}
 		if err != nil {
 			return err
 		}
-		return c.sys.appCodeRows.Delete(w, c.Scope, ref.CodeID)
+		return of(c.sys).appCodeRows.Delete(w, c.Scope, ref.CodeID)
 	})
 }
 
 // AppByCode returns the application that has the AppCode. It is shared and not
 // to be changed.
 func (n Snapshot) AppByCode(code string) (*core.App, bool) {
-	row, found := n.sys.appCodesByCode.Prefix(n.state, n.scope.Key(), table.Str(code)).First()
+	row, found := of(n.sys).appCodesByCode.Prefix(n.state, n.scope.Key(), table.Str(code)).First()
 	if !found {
 		return nil, false
 	}

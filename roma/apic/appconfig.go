@@ -143,10 +143,10 @@ func (c Control) CreateAppConfig(ctx context.Context, in AppConfigSpec) (AppConf
 		if k.Err() != nil {
 			return AppConfig{}, k.Err()
 		}
-		if err := c.sys.appConfigRows.Insert(w, row); err != nil {
+		if err := of(c.sys).appConfigRows.Insert(w, row); err != nil {
 			return AppConfig{}, err
 		}
-		return showAppConfig(&row), core.Cap(w, c.sys.appConfigsOf.Prefix(c.Scope.Key(in.AppID)), c.sys.limit(AppConfigLimit), "APIG.3138")
+		return showAppConfig(&row), core.Cap(w, of(c.sys).appConfigsOf.Prefix(c.Scope.Key(in.AppID)), of(c.sys).limit(AppConfigLimit), "APIG.3138")
 	})
 }
 
@@ -170,9 +170,9 @@ func (c Control) ownConfig(r storage.Reader, ref AppConfigRef, role core.Role) (
 	if k.Err() != nil {
 		return appConfigRow{}, k.Err()
 	}
-	row, err := c.sys.appConfigRows.Load(r, c.Scope, ref.ID)
+	row, err := of(c.sys).appConfigRows.Load(r, c.Scope, ref.ID)
 	if err == nil && row.AppID != ref.AppID {
-		err = c.sys.appConfigRows.Missing(ref.ID)
+		err = of(c.sys).appConfigRows.Missing(ref.ID)
 	}
 	return row, err
 }
@@ -199,7 +199,7 @@ func (c Control) UpdateAppConfig(ctx context.Context, in AppConfigChange) (AppCo
 		if k.Err() != nil {
 			return AppConfig{}, k.Err()
 		}
-		return showAppConfig(&row), c.sys.appConfigRows.Put(w, row)
+		return showAppConfig(&row), of(c.sys).appConfigRows.Put(w, row)
 	})
 }
 
@@ -210,7 +210,7 @@ func (c Control) DeleteAppConfig(ctx context.Context, in AppConfigRef) error {
 		if _, err := c.ownConfig(w, in, core.RoleDelete); err != nil {
 			return err
 		}
-		return c.sys.appConfigRows.Delete(w, c.Scope, in.ID)
+		return of(c.sys).appConfigRows.Delete(w, c.Scope, in.ID)
 	})
 }
 
@@ -244,9 +244,9 @@ func (c Control) AppConfigs(_ context.Context, q AppConfigQuery) (list.Page[AppC
 	if k.Err() != nil {
 		return list.Page[AppConfigItem]{}, k.Err()
 	}
-	rows := c.sys.appConfigByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).appConfigByTime.In(st, c.Scope.Key())
 	if q.AppID != "" {
-		rows = c.sys.appConfigByApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID))
+		rows = of(c.sys).appConfigByApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID))
 	}
 	if q.Name != "" {
 		rows = rows.Where(func(r *appConfigRow) bool { return list.Matches(r.Name, q.Name, false) })
@@ -277,7 +277,7 @@ func showAppConfig(r *appConfigRow) AppConfig {
 // AppConfig returns the type and the true value of an application's
 // configuration, for the scripts of its backends.
 func (n Snapshot) AppConfig(appID, name string) (kind, value string, found bool) {
-	row, found := n.sys.appConfigByName.Prefix(n.state, n.scope.Key(), table.Str(appID)+table.Str(name)).First()
+	row, found := of(n.sys).appConfigByName.Prefix(n.state, n.scope.Key(), table.Str(appID)+table.Str(name)).First()
 	if !found {
 		return "", "", false
 	}

@@ -117,7 +117,7 @@ type auths struct {
 	apisOfApp      *mirror.Order[apiRow] // by application
 }
 
-func declareAuths(c *core.Core, s *System) auths {
+func declareAuths(c *core.Core, s *system) auths {
 	x := core.Declare(c, "auth", "APIG.3009", func(a *authRow) table.Key { return a.Scope.Key(a.ID) })
 	x.Belongs("api", s.drafts.Table, func(a *authRow) table.Key { return a.Scope.Key(a.API) })
 	x.Belongs("env", s.envs.Table, func(a *authRow) table.Key { return a.Scope.Key(a.Env) })
@@ -147,7 +147,7 @@ func declareAuths(c *core.Core, s *System) auths {
 
 // authorizedAPIs is how many APIs a client is authorized for, in whatever
 // environments.
-func (s *System) authorizedAPIs(st *mirror.State, scope core.Scope, appID string) int {
+func (s *system) authorizedAPIs(st *mirror.State, scope core.Scope, appID string) int {
 	apis := map[string]bool{}
 	for a := range s.authsOfApp.Prefix(st, scope.Key(), table.Str(appID)).All() {
 		apis[a.API] = true
@@ -221,7 +221,7 @@ func (c Control) Authorize(ctx context.Context, in Authorize) (Authorizations, e
 		if err := in.check(); err != nil {
 			return Authorizations{}, err
 		}
-		if _, err := c.sys.envs.Load(w, c.Scope, in.EnvID); err != nil {
+		if _, err := of(c.sys).envs.Load(w, c.Scope, in.EnvID); err != nil {
 			return Authorizations{}, err
 		}
 		apps := make([]core.App, len(in.AppIDs))
@@ -234,7 +234,7 @@ func (c Control) Authorize(ctx context.Context, in Authorize) (Authorizations, e
 		apis := make([]apiRow, len(in.APIIDs))
 		for i, id := range in.APIIDs {
 			var err error
-			if apis[i], err = c.sys.drafts.Load(w, c.Scope, id); err != nil {
+			if apis[i], err = of(c.sys).drafts.Load(w, c.Scope, id); err != nil {
 				return Authorizations{}, err
 			}
 			if _, err := c.permit(w, apis[i].AppID, core.RoleAccess); err != nil {
@@ -270,7 +270,7 @@ func (c Control) authorize(w storage.Writer, in *Authorize, api *apiRow, app *co
 	because := func(status string, why *fault.Error) AuthResult {
 		return AuthResult{Status: status, Code: why.Code, Message: why.Message, APIName: api.Name, AppName: app.Name}
 	}
-	old, err := c.sys.authSlot.Get(w, c.Scope.Key(api.ID, in.EnvID, app.ID))
+	old, err := of(c.sys).authSlot.Get(w, c.Scope.Key(api.ID, in.EnvID, app.ID))
 	switch {
 	case err == nil:
 		return old.outcome(because(AuthSkipped, fault.Of("APIG.3316"))), nil
@@ -285,7 +285,7 @@ func (c Control) authorize(w storage.Writer, in *Authorize, api *apiRow, app *co
 		ID: id.Hex(), API: api.ID, Env: in.EnvID, App: app.ID, Role: provider, Time: now, Tunnel: in.Tunnel,
 		Whitelist: in.Whitelist, Blacklist: in.Blacklist, Visit: visit,
 	}}
-	return row.outcome(AuthResult{Status: AuthSuccess}), c.sys.authRows.Insert(w, row)
+	return row.outcome(AuthResult{Status: AuthSuccess}), of(c.sys).authRows.Insert(w, row)
 }
 
 func (a *Authorization) outcome(r AuthResult) AuthOutcome {
@@ -302,11 +302,11 @@ func (c Control) Revoke(ctx context.Context, id string) error {
 		return err
 	}
 	return c.Write(ctx, func(w storage.Writer) error {
-		row, err := c.sys.authRows.Load(w, c.Scope, id)
+		row, err := of(c.sys).authRows.Load(w, c.Scope, id)
 		if err != nil {
 			return err
 		}
-		api, err := c.sys.drafts.Load(w, c.Scope, row.API)
+		api, err := of(c.sys).drafts.Load(w, c.Scope, row.API)
 		if err != nil {
 			return err
 		}
@@ -315,14 +315,14 @@ func (c Control) Revoke(ctx context.Context, id string) error {
 				return fault.Of("APIG.1109").Because(denied)
 			}
 		}
-		return c.sys.authRows.Delete(w, c.Scope, id)
+		return of(c.sys).authRows.Delete(w, c.Scope, id)
 	})
 }
 
 // Authorization returns what lets a client call an API in an environment,
 // false when nothing does. It is shared and not to be changed.
 func (n Snapshot) Authorization(apiID, envID, appID string) (*Authorization, bool) {
-	row, found := n.sys.authsBySlot.Prefix(n.state, n.scope.Key(), table.Str(apiID)+table.Str(envID)+table.Str(appID)).First()
+	row, found := of(n.sys).authsBySlot.Prefix(n.state, n.scope.Key(), table.Str(apiID)+table.Str(envID)+table.Str(appID)).First()
 	if !found {
 		return nil, false
 	}
@@ -334,7 +334,7 @@ func (n Snapshot) Authorization(apiID, envID, appID string) (*Authorization, boo
 // changed.
 func (n Snapshot) GreenAuthorizations(apiID, envID string) iter.Seq[*Authorization] {
 	return func(yield func(*Authorization) bool) {
-		for row := range n.sys.authsGreen.Prefix(n.state, n.scope.Key(), table.Str(apiID)+table.Str(envID)).All() {
+		for row := range of(n.sys).authsGreen.Prefix(n.state, n.scope.Key(), table.Str(apiID)+table.Str(envID)).All() {
 			if !yield(&row.Authorization) {
 				return
 			}

@@ -122,12 +122,12 @@ type authorized struct {
 func (c Control) joined(st *mirror.State, a *authRow) (authorized, bool) {
 	row := authorized{authRow: a}
 	var api, app, group, env bool
-	if row.api, api = c.sys.drafts.Mirror.Get(st, c.Scope.Key(a.API)); !api {
+	if row.api, api = of(c.sys).drafts.Mirror.Get(st, c.Scope.Key(a.API)); !api {
 		return row, false
 	}
 	row.app, app = c.Apps.Mirror.Get(st, c.Scope.Key(a.App))
-	row.group, group = c.sys.groupRows.Mirror.Get(st, c.Scope.Key(row.api.GroupID))
-	row.env, env = c.sys.envs.Mirror.Get(st, c.Scope.Key(a.Env))
+	row.group, group = of(c.sys).groupRows.Mirror.Get(st, c.Scope.Key(row.api.GroupID))
+	row.env, env = of(c.sys).envs.Mirror.Get(st, c.Scope.Key(a.Env))
 	return row, app && group && env
 }
 
@@ -151,7 +151,7 @@ func (c Control) showAuth(st *mirror.State, a authorized) AuthInfo {
 		Role: a.Role, Time: a.Time, Tunnel: a.Tunnel, Whitelist: slices.Clone(a.Whitelist), Blacklist: slices.Clone(a.Blacklist),
 		Visit: a.Visit,
 	}
-	if p, found := c.sys.publicationOf(st, c.Scope, a.API, a.Env); found && p.live() {
+	if p, found := of(c.sys).publicationOf(st, c.Scope, a.API, a.Env); found && p.live() {
 		show.PublishID = p.ID
 	}
 	return show
@@ -179,7 +179,7 @@ func (c Control) AuthorizedAPIs(_ context.Context, q AuthorizedAPIQuery) (list.P
 	if k.Err() != nil {
 		return list.Page[AuthInfo]{}, k.Err()
 	}
-	rows := c.sys.authsOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).Where(func(a *authRow) bool {
+	rows := of(c.sys).authsOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).Where(func(a *authRow) bool {
 		return list.Is(a.API, q.APIID) && list.Is(a.Env, q.EnvID)
 	})
 	return c.authPage(st, rows, window, func(a authorized) bool {
@@ -200,12 +200,12 @@ func (c Control) AuthorizedApps(_ context.Context, q AuthorizedAppQuery) (list.P
 	if k.Err() != nil {
 		return list.Page[AuthInfo]{}, k.Err()
 	}
-	rows := c.sys.authsByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).authsByTime.In(st, c.Scope.Key())
 	if q.APIID != "" {
-		if _, err := c.sys.drafts.Get(st, c.Scope, q.APIID); err != nil {
+		if _, err := of(c.sys).drafts.Get(st, c.Scope, q.APIID); err != nil {
 			return list.Page[AuthInfo]{}, err
 		}
-		rows = c.sys.authsOfAPI.Prefix(st, c.Scope.Key(), table.Str(q.APIID))
+		rows = of(c.sys).authsOfAPI.Prefix(st, c.Scope.Key(), table.Str(q.APIID))
 	}
 	rows = rows.Where(func(a *authRow) bool { return list.Is(a.App, q.AppID) && list.Is(a.Env, q.EnvID) })
 	return c.authPage(st, rows, window, func(a authorized) bool {
@@ -228,26 +228,26 @@ func (c Control) UnauthorizedAPIs(_ context.Context, q UnauthorizedAPIQuery) (li
 	if k.Err() != nil {
 		return list.Page[APIOutline]{}, k.Err()
 	}
-	env, err := c.sys.envs.Get(st, c.Scope, q.EnvID)
+	env, err := of(c.sys).envs.Get(st, c.Scope, q.EnvID)
 	if err != nil {
 		return list.Page[APIOutline]{}, err
 	}
 	has := map[string]bool{}
-	for a := range c.sys.authsOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).All() {
+	for a := range of(c.sys).authsOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).All() {
 		if a.Env == q.EnvID {
 			has[a.API] = true
 		}
 	}
-	page := c.sys.apisByCreation.In(st, c.Scope.Key()).Where(func(a *apiRow) bool {
+	page := of(c.sys).apisByCreation.In(st, c.Scope.Key()).Where(func(a *apiRow) bool {
 		return a.AuthType == "APP" && !has[a.ID] && list.Is(a.ID, q.APIID) && list.Is(a.GroupID, q.GroupID) &&
 			list.Matches(a.Name, q.APIName, false) && c.sees(st, a.AppID)
 	}).Page(window)
 	return list.Of(page.Rows, page.Total, func(a *apiRow) APIOutline {
 		show := APIOutline{ID: a.ID, Name: a.Name, Remark: a.Remark, AuthType: a.AuthType, URI: a.URI, GroupID: a.GroupID}
-		if group, found := c.sys.groupRows.Mirror.Get(st, c.Scope.Key(a.GroupID)); found {
+		if group, found := of(c.sys).groupRows.Mirror.Get(st, c.Scope.Key(a.GroupID)); found {
 			show.GroupName = group.Name
 		}
-		if p, found := c.sys.publicationOf(st, c.Scope, a.ID, env.ID); found && p.live() {
+		if p, found := of(c.sys).publicationOf(st, c.Scope, a.ID, env.ID); found && p.live() {
 			show.PublishID, show.RunEnvID, show.RunEnvName = p.ID, env.ID, env.Name
 		}
 		return show
@@ -270,11 +270,11 @@ func (c Control) DuplicateAPIs(_ context.Context, q DuplicateQuery) (list.Page[D
 			bySlot[a.pathSlot()] = append(bySlot[a.pathSlot()], a)
 		}
 	}
-	for a := range c.sys.apisOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).All() {
+	for a := range of(c.sys).apisOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).All() {
 		add(a)
 	}
-	for auth := range c.sys.authsOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).All() {
-		if a, found := c.sys.drafts.Mirror.Get(st, c.Scope.Key(auth.API)); found {
+	for auth := range of(c.sys).authsOfApp.Prefix(st, c.Scope.Key(), table.Str(q.AppID)).All() {
+		if a, found := of(c.sys).drafts.Mirror.Get(st, c.Scope.Key(auth.API)); found {
 			add(a)
 		}
 	}
@@ -289,7 +289,7 @@ func (c Control) DuplicateAPIs(_ context.Context, q DuplicateQuery) (list.Page[D
 			if a.AppID == q.AppID {
 				show.Type = "self-owned"
 			}
-			if g, found := c.sys.groupRows.Mirror.Get(st, c.Scope.Key(a.GroupID)); found {
+			if g, found := of(c.sys).groupRows.Mirror.Get(st, c.Scope.Key(a.GroupID)); found {
 				show.GroupName = g.Name
 			}
 			group.APIs = append(group.APIs, show)

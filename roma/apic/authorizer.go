@@ -20,7 +20,7 @@ func (c Control) authorizers(ctx context.Context, in *APISpec) error {
 			return nil
 		}
 		is, found := "", false
-		if find := c.sys.config.Resolvers.Authorizer; find != nil {
+		if find := of(c.sys).config.Resolvers.Authorizer; find != nil {
 			var err error
 			if is, found, err = find(ctx, c.ProjectID, c.InstanceID, id); err != nil {
 				return fault.From(err)

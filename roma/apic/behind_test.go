@@ -1,49 +1,14 @@
 package apic_test
 
 import (
-	"context"
 	"errors"
-	"iter"
-	"sync"
 	"testing"
 
 	"github.com/gatehouse-go/gatehouse/roma"
 	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
-	"github.com/gatehouse-go/gatehouse/storage"
+	"github.com/gatehouse-go/gatehouse/storage/storagetest"
 )
-
-// late is a store as a process sees it whose stream of commits is held up: it
-// comes when the process has committed something itself.
-type late struct {
-	storage.Store
-	once  sync.Once
-	comes chan struct{}
-}
-
-func (l *late) Watch(ctx context.Context, after storage.Position, prefix string) iter.Seq2[storage.Commit, error] {
-	return func(yield func(storage.Commit, error) bool) {
-		select {
-		case <-l.comes:
-		case <-ctx.Done():
-			yield(storage.Commit{}, ctx.Err())
-			return
-		}
-		for c, err := range l.Store.Watch(ctx, after, prefix) {
-			if !yield(c, err) {
-				return
-			}
-		}
-	}
-}
-
-func (l *late) Update(ctx context.Context, fn func(storage.Writer) error) (storage.Position, error) {
-	p, err := l.Store.Update(ctx, fn)
-	if err == nil {
-		l.once.Do(func() { close(l.comes) })
-	}
-	return p, err
-}
 
 // A system that does not know yet what another one on the store has written
 // decides by the store: a call that changes something is refused, or goes through,
@@ -144,7 +109,7 @@ func TestASystemThatIsBehind(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			f := setupWith(t, c.config)
 			c.before(f)
-			sys := must(roma.New(&late{Store: f.store, comes: make(chan struct{})}, roma.Config{Clock: f.clock, APIC: c.config}))(t)
+			sys := must(roma.New(storagetest.Late(f.store), roma.Config{Clock: f.clock, APIC: c.config}))(t)
 			defer sys.Close()
 			behind := must(sys.Instance(root, project, instance))(t).APIC()
 			err := c.call(f, behind, c.then(f))

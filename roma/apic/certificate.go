@@ -66,7 +66,7 @@ type certificates struct {
 	certificateByDomain *mirror.Order[certificateRow]
 }
 
-func declareCertificates(c *core.Core, s *System) certificates {
+func declareCertificates(c *core.Core, s *system) certificates {
 	x := core.Declare(c, "certificate", "APIG.3021", func(r *certificateRow) table.Key { return r.Scope.Key(r.ID) })
 	x.Belongs("belongs", s.domainRows.Table, func(r *certificateRow) table.Key { return r.Scope.Key(r.Domain) })
 	return certificates{
@@ -77,7 +77,7 @@ func declareCertificates(c *core.Core, s *System) certificates {
 }
 
 // certificateOf is the certificate of a domain.
-func (s *System) certificateOf(st *mirror.State, scope core.Scope, domain string) (*certificateRow, bool) {
+func (s *system) certificateOf(st *mirror.State, scope core.Scope, domain string) (*certificateRow, bool) {
 	return s.certificateByDomain.Prefix(st, scope.Key(), table.Str(domain)).First()
 }
 
@@ -201,10 +201,10 @@ func (c Control) BindCertificate(ctx context.Context, in CertificateSpec) (Domai
 		if err := checkCertificate(in.Content, in.Key, d.Domain, c.Now()); err != nil {
 			return Domain{}, err
 		}
-		if _, err := c.sys.certificateIn.Prefix(c.Scope.Key(d.ID)).Delete(w); err != nil {
+		if _, err := of(c.sys).certificateIn.Prefix(c.Scope.Key(d.ID)).Delete(w); err != nil {
 			return Domain{}, err
 		}
-		return d.show(&row), c.sys.certificateRows.Insert(w, row)
+		return d.show(&row), of(c.sys).certificateRows.Insert(w, row)
 	})
 }
 
@@ -218,22 +218,22 @@ func (c Control) certificate(st *mirror.State, ref CertificateRef) (*certificate
 	if k.Err() != nil {
 		return nil, k.Err()
 	}
-	if _, err := c.sys.groupRows.Get(st, c.Scope, ref.GroupID); err != nil {
+	if _, err := of(c.sys).groupRows.Get(st, c.Scope, ref.GroupID); err != nil {
 		return nil, err
 	}
-	d, err := c.sys.domainRows.Get(st, c.Scope, ref.ID)
+	d, err := of(c.sys).domainRows.Get(st, c.Scope, ref.ID)
 	if err != nil {
 		return nil, err
 	}
 	if d.Group != ref.GroupID {
 		return nil, fault.Of("APIG.3474")
 	}
-	cert, err := c.sys.certificateRows.Get(st, c.Scope, ref.CertificateID)
+	cert, err := of(c.sys).certificateRows.Get(st, c.Scope, ref.CertificateID)
 	if err != nil {
 		return nil, err
 	}
 	if cert.Domain != ref.ID {
-		if its, err := c.sys.domainRows.Get(st, c.Scope, cert.Domain); err == nil && its.Group != ref.GroupID {
+		if its, err := of(c.sys).domainRows.Get(st, c.Scope, cert.Domain); err == nil && its.Group != ref.GroupID {
 			return nil, fault.Of("APIG.3475")
 		}
 		return nil, fault.Of("APIG.3476")
@@ -254,7 +254,7 @@ func (c Control) UnbindCertificate(ctx context.Context, ref CertificateRef) erro
 		if _, err := c.domain(w, ref.DomainRef, core.RoleModify); err != nil {
 			return err
 		}
-		return c.sys.certificateRows.Delete(w, c.Scope, ref.CertificateID)
+		return of(c.sys).certificateRows.Delete(w, c.Scope, ref.CertificateID)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 // Latest returns the newest snapshot of the instance: n itself, by ==, where
 // nothing was written since. It costs one atomic load.
 func (n Snapshot) Latest() Snapshot {
-	n.state = n.sys.core.State()
+	n.state = of(n.sys).core.State()
 	return n
 }
 
@@ -43,7 +43,7 @@ func (n Snapshot) Since(old Snapshot) Changes {
 	if n == old {
 		return Changes{}
 	}
-	s := n.sys
+	s := of(n.sys)
 	changed := func(tables ...changer) bool {
 		return slices.ContainsFunc(tables, func(t changer) bool { return t.Changed(old.state, n.state) })
 	}
@@ -69,14 +69,14 @@ type changer interface {
 // publicationsSince is the ids of the publications that what is online may have
 // changed of; all when it cannot be told.
 func (n Snapshot) publicationsSince(old Snapshot) (ids []string, all bool) {
-	pubs, known := n.sys.pubs.Mirror.Since(old.state, n.state)
+	pubs, known := of(n.sys).pubs.Mirror.Since(old.state, n.state)
 	// A version whose variables have new values is changed in its place.
-	versions, versionsKnown := n.sys.versionRows.Mirror.Since(old.state, n.state)
+	versions, versionsKnown := of(n.sys).versionRows.Mirror.Since(old.state, n.state)
 	if !known || !versionsKnown {
 		return nil, true
 	}
 	add := func(st *mirror.State, key table.Key) {
-		if p, found := n.sys.pubs.Mirror.Get(st, key); found && p.Scope == n.scope {
+		if p, found := of(n.sys).pubs.Mirror.Get(st, key); found && p.Scope == n.scope {
 			ids = append(ids, p.ID)
 		}
 	}
@@ -86,7 +86,7 @@ func (n Snapshot) publicationsSince(old Snapshot) (ids []string, all bool) {
 	}
 	for _, key := range versions {
 		for _, st := range []*mirror.State{old.state, n.state} {
-			if v, found := n.sys.versionRows.Mirror.Get(st, key); found {
+			if v, found := of(n.sys).versionRows.Mirror.Get(st, key); found {
 				add(st, v.Scope.Key(v.Publication))
 			}
 		}
@@ -103,7 +103,7 @@ func (n Snapshot) publicationsSince(old Snapshot) (ids []string, all bool) {
 // Served returns the group that is served under a name, in lower case and
 // without port, with what is said of a domain of one's own.
 func (n Snapshot) Served(name string) (Host, bool) {
-	if d, found := n.sys.domainByName.Prefix(n.state, n.scope.Key(), table.Str(name)).First(); found {
+	if d, found := of(n.sys).domainByName.Prefix(n.state, n.scope.Key(), table.Str(name)).First(); found {
 		return n.domainHost(d), true
 	}
 	group, found := n.Host(name)
@@ -112,7 +112,7 @@ func (n Snapshot) Served(name string) (Host, bool) {
 
 func (n Snapshot) domainHost(d *domainRow) Host {
 	h := Host{Name: d.Domain, GroupID: d.Group, MinSSL: d.MinSSL, DomainID: d.ID}
-	if cert, found := n.sys.certificateOf(n.state, n.scope, d.ID); found {
+	if cert, found := of(n.sys).certificateOf(n.state, n.scope, d.ID); found {
 		h.Content, h.Key = cert.Content, cert.Key
 	}
 	return h

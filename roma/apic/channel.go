@@ -152,7 +152,7 @@ func (in *ChannelSpec) check() error {
 
 // channelAllowed checks what the instance must be able to do for the channel.
 func (c Control) channelAllowed(w storage.Writer, in *ChannelSpec) error {
-	if in.Type == ELBChannel && c.sys.limit(ELBSwitch) != 1 {
+	if in.Type == ELBChannel && of(c.sys).limit(ELBSwitch) != 1 {
 		return fault.Of("APIG.3471")
 	}
 	if in.Health != nil && in.Health.ClientSSL {
@@ -187,18 +187,18 @@ func (c Control) settled(w storage.Writer, ch *channelRow) error {
 		if m.ECSID == "" {
 			continue
 		}
-		other := c.sys.channelsOfECS.Prefix(c.Scope.Key(m.ECSID)).Where(func(o *channelRow) bool { return o.ID != ch.ID })
+		other := of(c.sys).channelsOfECS.Prefix(c.Scope.Key(m.ECSID)).Where(func(o *channelRow) bool { return o.ID != ch.ID })
 		if used, err := other.Any(w); err != nil || used {
 			return orFault(err, "APIG.3472")
 		}
 	}
-	if most := c.sys.limit(VPCMemberLimit); most > 0 && len(ch.Members) > most {
+	if most := of(c.sys).limit(VPCMemberLimit); most > 0 && len(ch.Members) > most {
 		return fault.Of("APIG.3110")
 	}
 	return nil
 }
 
-func (s *System) channelsPerUser() int {
+func (s *system) channelsPerUser() int {
 	if _, set := s.config.Limits[VPCPerUserLimit]; set {
 		return s.limit(VPCPerUserLimit)
 	}
@@ -218,17 +218,17 @@ func (c Control) CreateChannel(ctx context.Context, in ChannelSpec) (Channel, er
 	row := channelRow{Scope: c.Scope, Creator: c.Caller.UserID, Channel: Channel{ID: id.Hex(), Created: now}}
 	row.become(&in, members, now)
 	err = c.Write(ctx, func(w storage.Writer) error {
-		if err := c.sys.channels.Insert(w, row); err != nil {
+		if err := of(c.sys).channels.Insert(w, row); err != nil {
 			return err
 		}
 		if err := c.settled(w, &row); err != nil {
 			return err
 		}
-		if err := c.sys.channels.Cap(w, c.Scope, c.sys.limit(VPCLimit), "APIG.3109"); err != nil {
+		if err := of(c.sys).channels.Cap(w, c.Scope, of(c.sys).limit(VPCLimit), "APIG.3109"); err != nil {
 			return err
 		}
-		mine := c.sys.channelsByUser.Prefix(c.Scope.Key(row.Creator))
-		if err := core.Cap(w, mine, c.sys.channelsPerUser(), "APIG.3109"); err != nil {
+		mine := of(c.sys).channelsByUser.Prefix(c.Scope.Key(row.Creator))
+		if err := core.Cap(w, mine, of(c.sys).channelsPerUser(), "APIG.3109"); err != nil {
 			return err
 		}
 		return c.channelAllowed(w, &in)
@@ -266,7 +266,7 @@ func (c Control) UpdateChannel(ctx context.Context, id string, in ChannelSpec) (
 }
 
 func (c Control) changeChannel(w storage.Writer, id string, fn func(*channelRow) error) (channelRow, error) {
-	row, err := c.sys.channels.Change(w, c.Scope, id, fn)
+	row, err := of(c.sys).channels.Change(w, c.Scope, id, fn)
 	if err == nil {
 		err = c.settled(w, &row)
 	}
@@ -279,7 +279,7 @@ func (c Control) DeleteChannel(ctx context.Context, id string) error {
 	if err := pathID("id", id); err != nil {
 		return err
 	}
-	return c.Write(ctx, func(w storage.Writer) error { return c.sys.channels.Delete(w, c.Scope, id) })
+	return c.Write(ctx, func(w storage.Writer) error { return of(c.sys).channels.Delete(w, c.Scope, id) })
 }
 
 // pathID refuses what cannot be an id in a path, before it is looked for.
@@ -298,7 +298,7 @@ func (c Control) channel(id string) (*channelRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.sys.channels.Get(st, c.Scope, id)
+	return of(c.sys).channels.Get(st, c.Scope, id)
 }
 
 // Channel returns a channel with its members and its health check (4.15.4).
@@ -326,7 +326,7 @@ func (c Control) Channels(_ context.Context, q ChannelQuery) (list.Page[Channel]
 	if k.Err() != nil {
 		return list.Page[Channel]{}, k.Err()
 	}
-	rows := c.sys.channelsByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).channelsByTime.In(st, c.Scope.Key())
 	if whole := q.Precise.Has("name"); q.ID != "" || q.Name != "" || q.Type != 0 {
 		rows = rows.Where(func(ch *channelRow) bool {
 			return list.Is(ch.ID, q.ID) && list.Is(ch.Type, q.Type) && list.Matches(ch.Name, q.Name, whole)
@@ -345,7 +345,7 @@ func (c Control) showChannel(ch *channelRow) Channel {
 	for i := range show.Members {
 		m := &show.Members[i]
 		m.Status = 1
-		if c.sys.memberStates.isDown(memberKey{c.Scope, ch.ID, m.ID}) {
+		if of(c.sys).memberStates.isDown(memberKey{c.Scope, ch.ID, m.ID}) {
 			m.Status = 2
 		} else if m.Weight > 0 || show.ignoresWeights() {
 			show.Status = int(vpc.Normal)
@@ -368,7 +368,7 @@ func (ch *Channel) ignoresWeights() bool {
 // Channel returns a channel for a data plane: with its members and its health
 // check, and without a status. It is shared and not to be changed.
 func (n Snapshot) Channel(id string) (*Channel, bool) {
-	row, found := n.sys.channels.Mirror.Get(n.state, n.scope.Key(id))
+	row, found := of(n.sys).channels.Mirror.Get(n.state, n.scope.Key(id))
 	if !found {
 		return nil, false
 	}
@@ -378,7 +378,7 @@ func (n Snapshot) Channel(id string) (*Channel, bool) {
 // Channels yields all channels, as [Snapshot.Channel] returns them.
 func (n Snapshot) Channels() iter.Seq[*Channel] {
 	return func(yield func(*Channel) bool) {
-		for row := range n.sys.channels.Mirror.In(n.state, n.scope.Key()).All() {
+		for row := range of(n.sys).channels.Mirror.In(n.state, n.scope.Key()).All() {
 			if !yield(&row.Channel) {
 				return
 			}

@@ -132,9 +132,9 @@ func (m *memberStates) report(key memberKey, up bool, gone func(memberKey) bool)
 // up, so that 4.15 shows it. Members are up until told otherwise. It is for the
 // data plane, whenever its health checks change their mind about a member.
 func (n Snapshot) ReportMember(channel, member string, up bool) {
-	st := n.sys.core.State()
-	n.sys.memberStates.report(memberKey{n.scope, channel, member}, up, func(k memberKey) bool {
-		ch, found := n.sys.channels.Mirror.Get(st, k.scope.Key(k.channel))
+	st := of(n.sys).core.State()
+	of(n.sys).memberStates.report(memberKey{n.scope, channel, member}, up, func(k memberKey) bool {
+		ch, found := of(n.sys).channels.Mirror.Get(st, k.scope.Key(k.channel))
 		return !found || ch.member(k.member) < 0
 	})
 }

@@ -85,7 +85,7 @@ func (c Control) client(param, id string, role core.Role) (*mirror.State, *core.
 // visibleClients is the applications in which the caller may read, newest
 // first.
 func (c Control) visibleClients(st *mirror.State) mirror.List[core.App] {
-	rows := c.sys.clientsByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).clientsByTime.In(st, c.Scope.Key())
 	if hidden := c.hides(st); hidden != nil {
 		rows = rows.Where(func(a *core.App) bool { return !hidden(a.ID) })
 	}
@@ -114,7 +114,7 @@ func (c Control) Clients(_ context.Context, q ClientQuery) (list.Page[Client], e
 	page := rows.Page(window)
 	return list.Of(page.Rows, page.Total, func(a *core.App) Client {
 		show := c.showClient(a)
-		show.BoundAPIs = new(c.sys.authorizedAPIs(st, c.Scope, a.ID))
+		show.BoundAPIs = new(of(c.sys).authorizedAPIs(st, c.Scope, a.ID))
 		return show
 	}), nil
 }
@@ -141,11 +141,11 @@ func (c Control) showClient(a *core.App) Client {
 
 // App returns an application. It is shared and not to be changed.
 func (n Snapshot) App(id string) (*core.App, bool) {
-	return n.sys.core.Apps.Mirror.Get(n.state, n.scope.Key(id))
+	return of(n.sys).core.Apps.Mirror.Get(n.state, n.scope.Key(id))
 }
 
 // AppByKey returns the application with the key, which signs with its secret.
 // It is shared and not to be changed.
 func (n Snapshot) AppByKey(key string) (*core.App, bool) {
-	return n.sys.clientsByKey.Prefix(n.state, n.scope.Key(), table.Str(key)).First()
+	return of(n.sys).clientsByKey.Prefix(n.state, n.scope.Key(), table.Str(key)).First()
 }

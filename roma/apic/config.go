@@ -30,7 +30,7 @@ type SettingQuery struct {
 
 // settingIn is where a setting is looked up.
 type settingIn struct {
-	sys   *System
+	sys   *system
 	state *mirror.State
 	scope core.Scope
 }
@@ -44,22 +44,22 @@ type setting struct {
 
 // settings are all, in the document's order; a setting's id is its place.
 var settings = []setting{
-	limited(APILimit, "APIs", counted(func(s *System) *core.Resource[apiRow] { return s.drafts })),
-	limited(AppLimit, "applications", counted(func(s *System) *core.Resource[core.App] { return s.core.Apps })),
-	limited(GroupLimit, "API groups", counted(func(s *System) *core.Resource[groupRow] { return s.groupRows })),
-	limited(EnvironmentLimit, "environments", counted(func(s *System) *core.Resource[environmentRow] { return s.envs })),
+	limited(APILimit, "APIs", counted(func(s *system) *core.Resource[apiRow] { return s.drafts })),
+	limited(AppLimit, "applications", counted(func(s *system) *core.Resource[core.App] { return s.core.Apps })),
+	limited(GroupLimit, "API groups", counted(func(s *system) *core.Resource[groupRow] { return s.groupRows })),
+	limited(EnvironmentLimit, "environments", counted(func(s *system) *core.Resource[environmentRow] { return s.envs })),
 	limited(VariableLimit, "variables of a group", nil),
-	limited(SignLimit, "signature keys", counted(func(s *System) *core.Resource[signRow] { return s.signRows })),
-	limited(ThrottleLimit, "throttling policies", counted(func(s *System) *core.Resource[throttleRow] { return s.throttleRows })),
+	limited(SignLimit, "signature keys", counted(func(s *system) *core.Resource[signRow] { return s.signRows })),
+	limited(ThrottleLimit, "throttling policies", counted(func(s *system) *core.Resource[throttleRow] { return s.throttleRows })),
 	limited(DomainLimit, "domains of a group", nil),
 	limited(VersionLimit, "versions kept of an API in an environment", nil),
-	limited(VPCLimit, "VPC channels", counted(func(s *System) *core.Resource[channelRow] { return s.channels })),
+	limited(VPCLimit, "VPC channels", counted(func(s *system) *core.Resource[channelRow] { return s.channels })),
 	limited(VPCMemberLimit, "servers of a VPC channel", nil),
 	limited(ParamLimit, "parameters of an API", nil),
 	{"API_USER_CALL_LIMIT", "calls a second of an API without a throttling policy", func(a settingIn) string {
 		return strconv.Itoa(rateLimitFeature.of(a.sys, a.state, a.scope).APILimits)
 	}, nil},
-	limited(ACLLimit, "access control policies", counted(func(s *System) *core.Resource[aclRow] { return s.aclRows })),
+	limited(ACLLimit, "access control policies", counted(func(s *system) *core.Resource[aclRow] { return s.aclRows })),
 	limited(AppThrottleLimit, "applications with a limit of their own in a throttling policy", nil),
 	limited(UserThrottleLimit, "users with a limit of their own in a throttling policy", nil),
 	limited(APIsPerGroupLimit, "APIs of a group", nil),
@@ -88,7 +88,7 @@ var settings = []setting{
 	switching("APP_SECRET_SWITCH", "applications with their secret", FeatureAppSecret),
 	switching("CASCADE_SWITCH", "gateways as backends", FeatureCascade),
 	constant("IS_INIT_API_PATH_HASH", "paths of APIs are hashed", switchOn),
-	limited(AppQuotaLimit, "client quotas", counted(func(s *System) *core.Resource[quotaRow] { return s.quotaRows })),
+	limited(AppQuotaLimit, "client quotas", counted(func(s *system) *core.Resource[quotaRow] { return s.quotaRows })),
 	constant("IS_INIT_API_VERSION", "paths of versions are canonical", switchOn),
 	constant("PLUGIN_NUM_LIMIT", "plug-ins", "500"),
 	constant("APICLIENT_FIRST_USE_X_HW_ID_SWITCH", "x-hw-id tells the application", switchOff),
@@ -110,7 +110,7 @@ func limited(limit Limit, of string, used func(settingIn) int) setting {
 }
 
 // counted counts the rows that an instance has of a resource.
-func counted[T any](of func(*System) *core.Resource[T]) func(settingIn) int {
+func counted[T any](of func(*system) *core.Resource[T]) func(settingIn) int {
 	return func(a settingIn) int { return of(a.sys).Mirror.In(a.state, a.scope.Key()).Count() }
 }
 
@@ -145,7 +145,7 @@ func (c Control) Settings(_ context.Context, q SettingQuery) (list.Page[Setting]
 	}
 	part := table.PageOf(settings, window)
 	out := list.Page[Setting]{Rows: make([]Setting, len(part.Rows)), Total: part.Total}
-	where := settingIn{c.sys, st, c.Scope}
+	where := settingIn{of(c.sys), st, c.Scope}
 	for i, s := range part.Rows {
 		row := Setting{ID: strconv.Itoa(window.Offset + i + 1), Name: s.name, Value: s.value(where), Time: in.Created, Remark: s.remark}
 		if s.used != nil {

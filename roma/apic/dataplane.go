@@ -68,7 +68,7 @@ type attachedPlane struct{ DataPlane }
 // process, until detach is called. Of several the last one attached makes test
 // calls. It is for the data plane.
 func (n Snapshot) Attach(p DataPlane) (detach func()) {
-	all, one := &n.sys.dataPlanes, &attachedPlane{p}
+	all, one := &of(n.sys).dataPlanes, &attachedPlane{p}
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if all.of == nil {

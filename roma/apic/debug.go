@@ -77,7 +77,7 @@ func (c Control) DebugAPI(ctx context.Context, id string, in Debug) (Debugged, e
 	if err != nil {
 		return Debugged{}, err
 	}
-	row, err := c.sys.drafts.Get(st, c.Scope, id)
+	row, err := of(c.sys).drafts.Get(st, c.Scope, id)
 	if err != nil {
 		return Debugged{}, err
 	}
@@ -89,10 +89,10 @@ func (c Control) DebugAPI(ctx context.Context, id string, in Debug) (Debugged, e
 	if !owner && (in.Mode == debugDraft || !c.consumes(st, id, env)) {
 		return Debugged{}, fault.Of("APIG.1102")
 	}
-	if c.sys.usesVariables(st, row, env, in.Mode == debugDraft) {
+	if of(c.sys).usesVariables(st, row, env, in.Mode == debugDraft) {
 		return Debugged{}, fault.Of("APIG.2030").With("an API that uses environment variables cannot be debugged")
 	}
-	planes := c.sys.dataPlanes.at(c.Scope)
+	planes := of(c.sys).dataPlanes.at(c.Scope)
 	if len(planes) == 0 {
 		return Debugged{}, fault.Of("APIG.3458").With("no gateway of this process serves the instance")
 	}
@@ -102,7 +102,7 @@ func (c Control) DebugAPI(ctx context.Context, id string, in Debug) (Debugged, e
 		Header: in.Header, Query: in.Query, Body: in.Body, Key: in.AppKey, Secret: in.AppSecret, MaxBody: mostDebugged,
 	}
 	if call.Host == "" {
-		call.Host = c.sys.subdomain(row.GroupID)
+		call.Host = of(c.sys).subdomain(row.GroupID)
 	}
 	tested, err := planes[len(planes)-1].Test(ctx, call)
 	if err != nil {
@@ -157,7 +157,7 @@ func (c Control) checkDebug(st *mirror.State, in *Debug) (env string, err error)
 	}
 	env = ReleaseID
 	if in.Stage != "" {
-		e, found := c.sys.envsByID.In(st, c.Scope.Key()).Where(func(e *environmentRow) bool { return e.Name == in.Stage }).First()
+		e, found := of(c.sys).envsByID.In(st, c.Scope.Key()).Where(func(e *environmentRow) bool { return e.Name == in.Stage }).First()
 		k.Invalid("stage", in.Stage, found)
 		if found {
 			env = e.ID
@@ -193,14 +193,14 @@ func mayDebug(name, mode string) bool {
 // consumes reports whether the caller has the role read in an application that
 // may call the API in the environment.
 func (c Control) consumes(st *mirror.State, api, env string) bool {
-	return c.sys.authsBySlot.Prefix(st, c.Scope.Key(), table.Str(api)+table.Str(env)).Where(func(a *authRow) bool {
+	return of(c.sys).authsBySlot.Prefix(st, c.Scope.Key(), table.Str(api)+table.Str(env)).Where(func(a *authRow) bool {
 		return c.sees(st, a.App)
 	}).Any()
 }
 
 // usesVariables reports whether there are environment variables in the backends
 // of the draft, or of what is online in the environment.
-func (s *System) usesVariables(st *mirror.State, a *apiRow, env string, draft bool) bool {
+func (s *system) usesVariables(st *mirror.State, a *apiRow, env string, draft bool) bool {
 	spec := &a.APISpec
 	if !draft {
 		p, found := s.publicationOf(st, a.Scope, a.ID, env)

@@ -23,14 +23,14 @@ func (d Deployed) Definition() APISpec { return d.version.resolved() }
 func (d Deployed) Name() string { return d.version.Spec.Name }
 
 func (n Snapshot) deployed(p *publicationRow) (Deployed, bool) {
-	v, found := n.sys.versionRows.Mirror.Get(n.state, n.scope.Key(p.Version))
+	v, found := of(n.sys).versionRows.Mirror.Get(n.state, n.scope.Key(p.Version))
 	return Deployed{p.ID, p.API, p.Env, p.Group, p.Version, v}, found && p.live()
 }
 
 // Deployed yields what is online, that published last first.
 func (n Snapshot) Deployed() iter.Seq[Deployed] {
 	return func(yield func(Deployed) bool) {
-		for p := range n.sys.pubsByTime.In(n.state, n.scope.Key()).All() {
+		for p := range of(n.sys).pubsByTime.In(n.state, n.scope.Key()).All() {
 			if d, live := n.deployed(p); live && !yield(d) {
 				return
 			}
@@ -40,7 +40,7 @@ func (n Snapshot) Deployed() iter.Seq[Deployed] {
 
 // Find returns what is online under a publish id.
 func (n Snapshot) Find(publishID string) (Deployed, bool) {
-	p, found := n.sys.pubs.Mirror.Get(n.state, n.scope.Key(publishID))
+	p, found := of(n.sys).pubs.Mirror.Get(n.state, n.scope.Key(publishID))
 	if !found {
 		return Deployed{}, false
 	}
@@ -51,7 +51,7 @@ func (n Snapshot) Find(publishID string) (Deployed, bool) {
 // version, and with the id of the API as that of a publication to which nothing
 // is bound.
 func (n Snapshot) Draft(apiID string) (Deployed, bool) {
-	a, found := n.sys.drafts.Mirror.Get(n.state, n.scope.Key(apiID))
+	a, found := of(n.sys).drafts.Mirror.Get(n.state, n.scope.Key(apiID))
 	if !found {
 		return Deployed{}, false
 	}
@@ -61,7 +61,7 @@ func (n Snapshot) Draft(apiID string) (Deployed, bool) {
 // Environments yields the environments, whose names callers give in X-Stage.
 func (n Snapshot) Environments() iter.Seq[Environment] {
 	return func(yield func(Environment) bool) {
-		for e := range n.sys.envsByID.In(n.state, n.scope.Key()).All() {
+		for e := range of(n.sys).envsByID.In(n.state, n.scope.Key()).All() {
 			if !yield(e.Environment) {
 				return
 			}
@@ -85,12 +85,12 @@ type Host struct {
 // bound to them.
 func (n Snapshot) Hosts() iter.Seq[Host] {
 	return func(yield func(Host) bool) {
-		for g := range n.sys.groupsByTime.In(n.state, n.scope.Key()).All() {
-			if !yield(Host{Name: n.sys.subdomain(g.ID), GroupID: g.ID}) {
+		for g := range of(n.sys).groupsByTime.In(n.state, n.scope.Key()).All() {
+			if !yield(Host{Name: of(n.sys).subdomain(g.ID), GroupID: g.ID}) {
 				return
 			}
 		}
-		for d := range n.sys.domainByName.In(n.state, n.scope.Key()).All() {
+		for d := range of(n.sys).domainByName.In(n.state, n.scope.Key()).All() {
 			if !yield(n.domainHost(d)) {
 				return
 			}
@@ -101,11 +101,11 @@ func (n Snapshot) Hosts() iter.Seq[Host] {
 // Host returns the group that is served under a name, in lower case and
 // without port.
 func (n Snapshot) Host(name string) (groupID string, found bool) {
-	if d, found := n.sys.domainByName.Prefix(n.state, n.scope.Key(), table.Str(name)).First(); found {
+	if d, found := of(n.sys).domainByName.Prefix(n.state, n.scope.Key(), table.Str(name)).First(); found {
 		return d.Group, true
 	}
-	if len(name) > 32 && n.sys.subdomain(name[:32]) == name {
-		if _, found := n.sys.groupRows.Mirror.Get(n.state, n.scope.Key(name[:32])); found {
+	if len(name) > 32 && of(n.sys).subdomain(name[:32]) == name {
+		if _, found := of(n.sys).groupRows.Mirror.Get(n.state, n.scope.Key(name[:32])); found {
 			return name[:32], true
 		}
 	}

@@ -77,7 +77,7 @@ type domains struct {
 	domainByName *mirror.Order[domainRow]
 }
 
-func declareDomains(c *core.Core, s *System) domains {
+func declareDomains(c *core.Core, s *system) domains {
 	x := core.Declare(c, "domain", "APIG.3020", func(d *domainRow) table.Key { return d.Scope.Key(d.ID) })
 	x.Unique("domain", "APIG.3305", func(d *domainRow) table.Key { return d.Scope.Key(d.Domain) })
 	return domains{
@@ -104,7 +104,7 @@ func (c Control) BindDomain(ctx context.Context, in DomainSpec) (Domain, error) 
 	if _, err := c.Read(); err != nil {
 		return Domain{}, err
 	}
-	if err := c.sys.groupRows.Exists(ctx, c.Scope, in.GroupID); err != nil {
+	if err := of(c.sys).groupRows.Exists(ctx, c.Scope, in.GroupID); err != nil {
 		return Domain{}, err
 	}
 	k := check.Body()
@@ -123,8 +123,8 @@ func (c Control) BindDomain(ctx context.Context, in DomainSpec) (Domain, error) 
 	if row.Domain != in.Domain {
 		row.Shown = in.Domain
 	}
-	if resolve := c.sys.config.Resolvers.CNAME; resolve != nil {
-		there, err := resolve(ctx, row.Domain, c.sys.subdomain(in.GroupID))
+	if resolve := of(c.sys).config.Resolvers.CNAME; resolve != nil {
+		there, err := resolve(ctx, row.Domain, of(c.sys).subdomain(in.GroupID))
 		if err != nil {
 			return Domain{}, fault.Of("APIG.2023").Naming("url_domain", in.Domain).Because(err)
 		}
@@ -136,10 +136,10 @@ func (c Control) BindDomain(ctx context.Context, in DomainSpec) (Domain, error) 
 		if err := c.changeGroup(w, in.GroupID, core.RoleModify); err != nil {
 			return Domain{}, err
 		}
-		if err := c.sys.domainRows.Insert(w, row); err != nil {
+		if err := of(c.sys).domainRows.Insert(w, row); err != nil {
 			return Domain{}, err
 		}
-		return row.show(nil), core.Cap(w, c.sys.domainsIn.Prefix(c.Scope.Key(in.GroupID)), c.sys.limit(DomainLimit), "APIG.3108")
+		return row.show(nil), core.Cap(w, of(c.sys).domainsIn.Prefix(c.Scope.Key(in.GroupID)), of(c.sys).limit(DomainLimit), "APIG.3108")
 	})
 }
 
@@ -165,7 +165,7 @@ func (c Control) domain(w storage.Writer, ref DomainRef, role core.Role) (domain
 	if err := c.changeGroup(w, ref.GroupID, role); err != nil {
 		return domainRow{}, err
 	}
-	d, err := c.sys.domainRows.Load(w, c.Scope, ref.ID)
+	d, err := of(c.sys).domainRows.Load(w, c.Scope, ref.ID)
 	if err == nil && d.Group != ref.GroupID {
 		err = fault.Of("APIG.3474")
 	}
@@ -184,7 +184,7 @@ func (c Control) UpdateDomain(ctx context.Context, in DomainChange) (Domain, err
 		if k.Err() != nil {
 			return domainRow{}, k.Err()
 		}
-		return c.sys.domainRows.Change(w, c.Scope, in.ID, func(d *domainRow) error {
+		return of(c.sys).domainRows.Change(w, c.Scope, in.ID, func(d *domainRow) error {
 			d.MinSSL = min
 			return nil
 		})
@@ -192,7 +192,7 @@ func (c Control) UpdateDomain(ctx context.Context, in DomainChange) (Domain, err
 	if err != nil {
 		return Domain{}, err
 	}
-	cert, _ := c.sys.certificateOf(c.State(), c.Scope, in.ID)
+	cert, _ := of(c.sys).certificateOf(c.State(), c.Scope, in.ID)
 	return row.show(cert), nil
 }
 
@@ -203,16 +203,16 @@ func (c Control) UnbindDomain(ctx context.Context, ref DomainRef) error {
 		if _, err := c.domain(w, ref, core.RoleModify); err != nil {
 			return err
 		}
-		return c.sys.domainRows.Delete(w, c.Scope, ref.ID)
+		return of(c.sys).domainRows.Delete(w, c.Scope, ref.ID)
 	})
 }
 
 // showDomains is the domains of a group as the group shows them.
 func (c Control) showDomains(st *mirror.State, group string) []GroupDomain {
 	var shown []GroupDomain
-	for d := range c.sys.domainsOf.Prefix(st, c.Scope.Key(), table.Str(group)).All() {
+	for d := range of(c.sys).domainsOf.Prefix(st, c.Scope.Key(), table.Str(group)).All() {
 		show := GroupDomain{ID: d.ID, Domain: d.name(), CNAME: d.Status, MinSSL: d.MinSSL}
-		if cert, found := c.sys.certificateOf(st, c.Scope, d.ID); found {
+		if cert, found := of(c.sys).certificateOf(st, c.Scope, d.ID); found {
 			show.SSLID, show.SSL = cert.ID, cert.Name
 		}
 		shown = append(shown, show)

@@ -62,7 +62,7 @@ func declareEnvironments(c *core.Core) environments {
 }
 
 // provisionEnvironments gives a new instance its RELEASE environment.
-func (s *System) provisionEnvironments(w storage.Writer, scope core.Scope) error {
+func (s *system) provisionEnvironments(w storage.Writer, scope core.Scope) error {
 	return s.envs.Insert(w, environmentRow{scope, Environment{ID: ReleaseID, Name: ReleaseName, Created: s.core.Now()}})
 }
 
@@ -82,17 +82,17 @@ func (c Control) CreateEnvironment(ctx context.Context, in EnvironmentSpec) (Env
 	}
 	row := environmentRow{c.Scope, Environment{ID: id.Hex(), Name: in.Name, Remark: in.Remark, Created: c.Now()}}
 	return write(ctx, c, func(w storage.Writer) (Environment, error) {
-		if err := c.sys.envs.Insert(w, row); err != nil {
+		if err := of(c.sys).envs.Insert(w, row); err != nil {
 			return Environment{}, err
 		}
-		return row.Environment, c.sys.envs.Cap(w, c.Scope, c.sys.limit(EnvironmentLimit), "APIG.3104")
+		return row.Environment, of(c.sys).envs.Cap(w, c.Scope, of(c.sys).limit(EnvironmentLimit), "APIG.3104")
 	})
 }
 
 // UpdateEnvironment renames an environment (4.4.2). RELEASE keeps its name.
 func (c Control) UpdateEnvironment(ctx context.Context, id string, in EnvironmentSpec) (Environment, error) {
 	return write(ctx, c, func(w storage.Writer) (Environment, error) {
-		row, err := c.sys.envs.Change(w, c.Scope, id, func(e *environmentRow) error {
+		row, err := of(c.sys).envs.Change(w, c.Scope, id, func(e *environmentRow) error {
 			if err := in.check(); err != nil {
 				return err
 			}
@@ -110,16 +110,16 @@ func (c Control) UpdateEnvironment(ctx context.Context, id string, in Environmen
 // (4.4.3), with its variables and what was published there before.
 func (c Control) DeleteEnvironment(ctx context.Context, id string) error {
 	return c.Write(ctx, func(w storage.Writer) error {
-		if _, err := c.sys.envs.Load(w, c.Scope, id); err != nil {
+		if _, err := of(c.sys).envs.Load(w, c.Scope, id); err != nil {
 			return err
 		}
 		if id == ReleaseID {
 			return fault.Of("APIG.1103").With("%s cannot be deleted", ReleaseName)
 		}
-		if live, err := c.sys.anyLive(w, c.sys.publishedIn.Prefix(c.Scope.Key(id))); err != nil || live {
+		if live, err := of(c.sys).anyLive(w, of(c.sys).publishedIn.Prefix(c.Scope.Key(id))); err != nil || live {
 			return orFault(err, "APIG.3418")
 		}
-		return c.sys.envs.Delete(w, c.Scope, id)
+		return of(c.sys).envs.Delete(w, c.Scope, id)
 	})
 }
 
@@ -139,6 +139,6 @@ func (c Control) Environments(_ context.Context, q EnvironmentQuery) (list.Page[
 	if q.Name != "" {
 		keep = func(e *environmentRow) bool { return list.Matches(e.Name, q.Name, false) }
 	}
-	page := c.sys.envsByID.In(st, c.Scope.Key()).Where(keep).Page(window)
+	page := of(c.sys).envsByID.In(st, c.Scope.Key()).Where(keep).Page(window)
 	return list.Of(page.Rows, page.Total, func(e *environmentRow) Environment { return e.Environment }), nil
 }

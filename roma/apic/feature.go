@@ -95,7 +95,7 @@ func declareFeatures(c *core.Core) features {
 
 // provisionFeatures gives a new instance a record of each feature, with the
 // defaults of 7.5.
-func (s *System) provisionFeatures(w storage.Writer, scope core.Scope) error {
+func (s *system) provisionFeatures(w storage.Writer, scope core.Scope) error {
 	now := s.core.Now()
 	for _, kind := range featureKinds {
 		row := featureRow{Scope: scope, ID: id.Hex(), Name: kind.name(), Config: kind.standard(), Updated: now}
@@ -107,18 +107,18 @@ func (s *System) provisionFeatures(w storage.Writer, scope core.Scope) error {
 }
 
 // feature returns the record of a feature, nil when there is none yet.
-func (s *System) feature(st *mirror.State, scope core.Scope, name FeatureName) *featureRow {
+func (s *system) feature(st *mirror.State, scope core.Scope, name FeatureName) *featureRow {
 	row, _ := s.featureByName.Prefix(st, scope.Key(), table.Str(name)).First()
 	return row
 }
 
 // on reports whether a feature is on in an instance: enabled, and its switch
 // on if it has one.
-func (s *System) on(st *mirror.State, scope core.Scope, name FeatureName) bool {
+func (s *system) on(st *mirror.State, scope core.Scope, name FeatureName) bool {
 	return s.isOn(kindOf(name), s.feature(st, scope, name))
 }
 
-func (s *System) isOn(k featureKind, row *featureRow) bool {
+func (s *system) isOn(k featureKind, row *featureRow) bool {
 	switch {
 	case k == nil:
 		return false
@@ -132,7 +132,7 @@ func (s *System) isOn(k featureKind, row *featureRow) bool {
 // requires refuses with APIG.3458 what needs a feature that is not on.
 func (c Control) requires(w storage.Writer, name FeatureName) error {
 	row, err := c.relied(w, name)
-	if err == nil && !c.sys.isOn(kindOf(name), row) {
+	if err == nil && !of(c.sys).isOn(kindOf(name), row) {
 		err = fault.Of("APIG.3458").With("%s is not on", name)
 	}
 	return err
@@ -147,7 +147,7 @@ func (c Control) relied(w storage.Writer, name FeatureName) (*featureRow, error)
 		return nil, nil
 	}
 	if st, known := c.Known(w); known {
-		return c.sys.feature(st, c.Scope, name), c.sys.featureRows.Table.Prefix(c.Scope.Key()).Depend(w)
+		return of(c.sys).feature(st, c.Scope, name), of(c.sys).featureRows.Table.Prefix(c.Scope.Key()).Depend(w)
 	}
 	row, err := c.loadFeature(w, kind)
 	return &row, err
@@ -196,7 +196,7 @@ func (c Control) SetFeature(ctx context.Context, in FeatureSpec) (Feature, error
 		if err := c.excluded(w, kind, &row); err != nil {
 			return row, err
 		}
-		return row, c.sys.featureRows.Put(w, row)
+		return row, of(c.sys).featureRows.Put(w, row)
 	})
 	if err != nil {
 		return Feature{}, err
@@ -206,7 +206,7 @@ func (c Control) SetFeature(ctx context.Context, in FeatureSpec) (Feature, error
 
 // loadFeature is the record of a feature, a new one when there is none.
 func (c Control) loadFeature(r storage.Reader, kind featureKind) (featureRow, error) {
-	row, err := c.sys.featureNamed.Get(r, c.Scope.Key(string(kind.name())))
+	row, err := of(c.sys).featureNamed.Get(r, c.Scope.Key(string(kind.name())))
 	if errors.Is(err, table.ErrNotFound) {
 		row = featureRow{Scope: c.Scope, ID: id.Hex(), Name: kind.name()}
 		row.configure(kind.standard())
@@ -220,11 +220,11 @@ func (c Control) loadFeature(r storage.Reader, kind featureKind) (featureRow, er
 func (c Control) excluded(r storage.Reader, kind featureKind, row *featureRow) error {
 	pair := map[FeatureName]FeatureName{FeatureAppSecret: FeatureAppAPIKey, FeatureAppAPIKey: FeatureAppSecret}
 	other, paired := pair[row.Name]
-	if !paired || !c.sys.isOn(kind, row) {
+	if !paired || !of(c.sys).isOn(kind, row) {
 		return nil
 	}
 	against, err := c.loadFeature(r, kindOf(other))
-	if err == nil && c.sys.isOn(kindOf(other), &against) {
+	if err == nil && of(c.sys).isOn(kindOf(other), &against) {
 		err = fault.Of("APIG.2000").Saying("%s cannot be on together with %s", row.Name, other).Naming("name", string(row.Name))
 	}
 	return err
@@ -241,14 +241,14 @@ func (c Control) Features(_ context.Context, q FeatureQuery) (list.Page[Feature]
 	if k.Err() != nil {
 		return list.Page[Feature]{}, k.Err()
 	}
-	page := c.sys.featureByTime.In(st, c.Scope.Key()).Page(window)
+	page := of(c.sys).featureByTime.In(st, c.Scope.Key()).Page(window)
 	return list.Of(page.Rows, page.Total, c.showFeature), nil
 }
 
 func (c Control) showFeature(f *featureRow) Feature {
 	enable := f.Enable
 	if k := kindOf(f.Name); k != nil && !k.settable() {
-		enable = c.sys.isOn(k, f)
+		enable = of(c.sys).isOn(k, f)
 	}
 	return Feature{ID: f.ID, Name: f.Name, Enable: enable, Config: f.Config, Instance: c.InstanceID, Updated: f.Updated}
 }

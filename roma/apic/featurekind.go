@@ -81,9 +81,9 @@ type Features struct {
 }
 
 // Features is what the features of the instance come to.
-func (n Snapshot) Features() Features { return n.sys.effective(n.state, n.scope) }
+func (n Snapshot) Features() Features { return of(n.sys).effective(n.state, n.scope) }
 
-func (s *System) effective(st *mirror.State, scope core.Scope) Features {
+func (s *system) effective(st *mirror.State, scope core.Scope) Features {
 	on := func(name FeatureName) bool { return s.on(st, scope, name) }
 	return Features{
 		GatewayResponses: on(FeatureGatewayResponses), SignBasic: on(FeatureSignBasic), MultiAuth: on(FeatureMultiAuth),
@@ -101,7 +101,7 @@ func (s *System) effective(st *mirror.State, scope core.Scope) Features {
 }
 
 // scripts is livedata_config where it is enabled, and else what sandbox says.
-func (s *System) scripts(st *mirror.State, scope core.Scope) ScriptFeature {
+func (s *system) scripts(st *mirror.State, scope core.Scope) ScriptFeature {
 	v := liveDataFeature.of(s, st, scope)
 	if row := s.feature(st, scope, FeatureLiveData); row == nil || !row.Enable {
 		v.Sandbox = sandboxFeature.of(s, st, scope)
@@ -385,7 +385,7 @@ func (k *kind[T]) switchedOn(value any) bool {
 }
 
 // of is the parameters of the feature in an instance. They are shared.
-func (k *kind[T]) of(s *System, st *mirror.State, scope core.Scope) T {
+func (k *kind[T]) of(s *system, st *mirror.State, scope core.Scope) T {
 	return k.said(s.feature(st, scope, k.is))
 }
 

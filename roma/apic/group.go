@@ -135,10 +135,10 @@ func (c Control) CreateGroup(ctx context.Context, in GroupSpec) (Group, error) {
 		if _, err := c.permit(w, row.AppID, core.RoleModify); err != nil {
 			return err
 		}
-		if err := c.sys.groupRows.Insert(w, row); err != nil {
+		if err := of(c.sys).groupRows.Insert(w, row); err != nil {
 			return err
 		}
-		return c.sys.groupRows.Cap(w, c.Scope, c.sys.limit(GroupLimit), "APIG.3101")
+		return of(c.sys).groupRows.Cap(w, c.Scope, of(c.sys).limit(GroupLimit), "APIG.3101")
 	})
 	if err != nil {
 		return Group{}, err
@@ -149,7 +149,7 @@ func (c Control) CreateGroup(ctx context.Context, in GroupSpec) (Group, error) {
 // UpdateGroup changes a group's name and remark (4.2.2).
 func (c Control) UpdateGroup(ctx context.Context, id string, in GroupSpec) (Group, error) {
 	row, err := write(ctx, c, func(w storage.Writer) (groupRow, error) {
-		return c.sys.groupRows.Change(w, c.Scope, id, func(g *groupRow) error {
+		return of(c.sys).groupRows.Change(w, c.Scope, id, func(g *groupRow) error {
 			k := check.Query() // 4.2.2 has APIG.2012
 			k.Match("name", in.Name, groupName)
 			k.AtMost("remark", in.Remark, 1000)
@@ -173,7 +173,7 @@ func (c Control) UpdateGroup(ctx context.Context, id string, in GroupSpec) (Grou
 // certificates and its variables.
 func (c Control) DeleteGroup(ctx context.Context, id string) error {
 	return c.Write(ctx, func(w storage.Writer) error {
-		row, err := c.sys.groupRows.Load(w, c.Scope, id)
+		row, err := of(c.sys).groupRows.Load(w, c.Scope, id)
 		if err != nil {
 			return err
 		}
@@ -183,7 +183,7 @@ func (c Control) DeleteGroup(ctx context.Context, id string) error {
 		if row.Default {
 			return fault.Of("APIG.3482")
 		}
-		return c.sys.groupRows.Delete(w, c.Scope, id)
+		return of(c.sys).groupRows.Delete(w, c.Scope, id)
 	})
 }
 
@@ -193,7 +193,7 @@ func (c Control) Group(_ context.Context, id string) (Group, error) {
 	if err != nil {
 		return Group{}, err
 	}
-	row, err := c.sys.groupRows.Get(st, c.Scope, id)
+	row, err := of(c.sys).groupRows.Get(st, c.Scope, id)
 	if err != nil {
 		return Group{}, err
 	}
@@ -216,9 +216,9 @@ func (c Control) Groups(_ context.Context, q GroupQuery) (list.Page[Group], erro
 	if k.Err() != nil {
 		return list.Page[Group]{}, k.Err()
 	}
-	rows := c.sys.groupsByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).groupsByTime.In(st, c.Scope.Key())
 	if q.AppID != "" {
-		rows = c.sys.groupsOfOrder.Prefix(st, c.Scope.Key(), table.Str(q.AppID))
+		rows = of(c.sys).groupsOfOrder.Prefix(st, c.Scope.Key(), table.Str(q.AppID))
 	}
 	if whole := q.Precise.Has("name"); q.Name != "" || q.ID != "" {
 		rows = rows.Where(func(g *groupRow) bool { return list.Is(g.ID, q.ID) && list.Matches(g.Name, q.Name, whole) })
@@ -244,7 +244,7 @@ func (c Control) CheckGroup(ctx context.Context, in GroupCheck) error {
 		if _, err := c.permit(r, in.AppID, core.RoleRead); err != nil {
 			return err
 		}
-		if taken, err := c.sys.groupNames.Has(r, c.Scope.Key(in.AppID, in.Name)); err != nil || taken {
+		if taken, err := of(c.sys).groupNames.Has(r, c.Scope.Key(in.AppID, in.Name)); err != nil || taken {
 			return orFault(err, "APIG.3201")
 		}
 		return nil
@@ -253,8 +253,8 @@ func (c Control) CheckGroup(ctx context.Context, in GroupCheck) error {
 
 func (c Control) showGroup(st *mirror.State, g *groupRow) Group {
 	show := Group{
-		ID: g.ID, Name: g.Name, Remark: g.Remark, Status: 1, Subdomain: c.sys.subdomain(g.ID),
-		Subdomains: []string{c.sys.subdomain(g.ID)}, Registered: g.Registered, Updated: g.Updated,
+		ID: g.ID, Name: g.Name, Remark: g.Remark, Status: 1, Subdomain: of(c.sys).subdomain(g.ID),
+		Subdomains: []string{of(c.sys).subdomain(g.ID)}, Registered: g.Registered, Updated: g.Updated,
 		OnSell: 2, Default: yesNo(g.Default), Version: g.Version, AppID: g.AppID,
 		Domains: c.showDomains(st, g.ID),
 	}
@@ -265,7 +265,7 @@ func (c Control) showGroup(st *mirror.State, g *groupRow) Group {
 }
 
 // subdomain is the entry of a group that needs no domain of one's own.
-func (s *System) subdomain(group string) string {
+func (s *system) subdomain(group string) string {
 	suffix := s.config.DomainSuffix
 	if suffix == "" {
 		suffix = "gatehouse.local"

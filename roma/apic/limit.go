@@ -51,7 +51,7 @@ var defaultLimits = Limits{
 }
 
 // limit returns the limit, 0 for none.
-func (s *System) limit(name Limit) int {
+func (s *system) limit(name Limit) int {
 	n, set := s.config.Limits[name]
 	if !set {
 		n = defaultLimits[name]
@@ -60,7 +60,7 @@ func (s *System) limit(name Limit) int {
 }
 
 // Limit returns a limit, 0 for none.
-func (s *System) Limit(name Limit) int { return s.limit(name) }
+func (s *System) Limit(name Limit) int { return of(s).limit(name) }
 
 // Resolvers look up what lies outside an instance. Each may be nil.
 type Resolvers struct {

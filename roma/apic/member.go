@@ -127,7 +127,7 @@ func (c Control) members(ctx context.Context, kind string, in []MemberSpec) ([]M
 
 // server is the address of a cloud server.
 func (c Control) server(ctx context.Context, id string) (string, error) {
-	find := c.sys.config.Resolvers.ECS
+	find := of(c.sys).config.Resolvers.ECS
 	if find == nil {
 		return "", fault.Of("APIG.3092").Naming("ecs_id", id)
 	}
@@ -239,7 +239,7 @@ func (c Control) DeleteMember(ctx context.Context, ref MemberRef) error {
 		return err
 	}
 	return c.Write(ctx, func(w storage.Writer) error {
-		_, err := c.sys.channels.Change(w, c.Scope, ref.ChannelID, func(ch *channelRow) error {
+		_, err := of(c.sys).channels.Change(w, c.Scope, ref.ChannelID, func(ch *channelRow) error {
 			at := ch.member(ref.MemberID)
 			if at < 0 {
 				return fault.NotFound("APIG.3024", ref.MemberID)

@@ -51,7 +51,7 @@ type publications struct {
 	pubsByAPI   *mirror.Order[publicationRow] // by API, then by creation
 }
 
-func declarePublications(c *core.Core, s *System) publications {
+func declarePublications(c *core.Core, s *system) publications {
 	x := core.Declare(c, "publication", "APIG.3015", func(p *publicationRow) table.Key { return p.Scope.Key(p.ID) })
 	x.Unique("path", "APIG.3301", func(p *publicationRow) table.Key {
 		if !p.live() {
@@ -97,24 +97,24 @@ func declarePublications(c *core.Core, s *System) publications {
 }
 
 // isLive reports whether an API is online in an environment.
-func (s *System) isLive(st *mirror.State, scope core.Scope, api, env string) bool {
+func (s *system) isLive(st *mirror.State, scope core.Scope, api, env string) bool {
 	p, found := s.publicationOf(st, scope, api, env)
 	return found && p.live()
 }
 
 // publicationOf is the record of an API in an environment.
-func (s *System) publicationOf(st *mirror.State, scope core.Scope, api, env string) (*publicationRow, bool) {
+func (s *system) publicationOf(st *mirror.State, scope core.Scope, api, env string) (*publicationRow, bool) {
 	return s.pubsByAPI.Prefix(st, scope.Key(), table.Str(api)).Where(func(p *publicationRow) bool { return p.Env == env }).First()
 }
 
 // anyLive reports whether an API of the query is online.
-func (s *System) anyLive(r storage.Reader, q table.Query[publicationRow]) (bool, error) {
+func (s *system) anyLive(r storage.Reader, q table.Query[publicationRow]) (bool, error) {
 	return q.Where((*publicationRow).live).Any(r)
 }
 
 // livePublication returns the publication with the id if its API is online:
 // what is offline is not there for whoever binds, APIG.3015.
-func (s *System) livePublication(r storage.Reader, scope core.Scope, id string) (publicationRow, error) {
+func (s *system) livePublication(r storage.Reader, scope core.Scope, id string) (publicationRow, error) {
 	p, err := s.pubs.Load(r, scope, id)
 	if err == nil && !p.live() {
 		err = s.pubs.Missing(id)
@@ -144,7 +144,7 @@ func (f publishedFilter) passes(a *apiRow) bool {
 
 // join returns the publication with all it belongs to, if it is online and
 // passes the filter.
-func (s *System) join(st *mirror.State, p *publicationRow, f publishedFilter) (published, bool) {
+func (s *system) join(st *mirror.State, p *publicationRow, f publishedFilter) (published, bool) {
 	if !p.live() || f.EnvID != "" && p.Env != f.EnvID || f.APIID != "" && p.API != f.APIID {
 		return published{}, false
 	}

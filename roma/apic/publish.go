@@ -85,7 +85,7 @@ func (c Control) Publish(ctx context.Context, in Publish) (Publication, error) {
 		if err != nil {
 			return Publication{}, err
 		}
-		if _, err := c.sys.envs.Load(w, c.Scope, in.EnvID); err != nil {
+		if _, err := of(c.sys).envs.Load(w, c.Scope, in.EnvID); err != nil {
 			return Publication{}, err
 		}
 		return c.publish(w, &api, in)
@@ -107,7 +107,7 @@ func (c Control) PublishMany(ctx context.Context, action string, in PublishMany)
 	}
 	return write(ctx, c, func(w storage.Writer) (PublishedMany, error) {
 		out := PublishedMany{Success: []Publication{}, Failure: []PublishFailed{}}
-		if _, err := c.sys.envs.Load(w, c.Scope, in.EnvID); err != nil {
+		if _, err := of(c.sys).envs.Load(w, c.Scope, in.EnvID); err != nil {
 			return out, err
 		}
 		for _, id := range in.APIs {
@@ -134,7 +134,7 @@ func (c Control) PublishMany(ctx context.Context, action string, in PublishMany)
 
 // publishable is an API whose publication the caller may change.
 func (c Control) publishable(w storage.Writer, id string) (apiRow, error) {
-	api, err := c.sys.drafts.Load(w, c.Scope, id)
+	api, err := of(c.sys).drafts.Load(w, c.Scope, id)
 	if err == nil {
 		_, err = c.permit(w, api.AppID, core.RoleModify)
 	}
@@ -144,7 +144,7 @@ func (c Control) publishable(w storage.Writer, id string) (apiRow, error) {
 // publish puts an API online or takes it offline. When it fails it has written
 // nothing.
 func (c Control) publish(w storage.Writer, api *apiRow, in Publish) (Publication, error) {
-	p, err := c.sys.pubOf.Get(w, c.Scope.Key(in.APIID, in.EnvID))
+	p, err := of(c.sys).pubOf.Get(w, c.Scope.Key(in.APIID, in.EnvID))
 	if errors.Is(err, table.ErrNotFound) {
 		p, err = publicationRow{Scope: c.Scope, ID: id.Hex(), API: in.APIID, Env: in.EnvID, Created: c.Now()}, nil
 	}
@@ -153,11 +153,11 @@ func (c Control) publish(w storage.Writer, api *apiRow, in Publish) (Publication
 	}
 	if in.Action == Offline {
 		if !p.live() {
-			return Publication{}, c.sys.pubs.Missing(p.ID)
+			return Publication{}, of(c.sys).pubs.Missing(p.ID)
 		}
 		was := Publication{p.ID, api.ID, api.Name, p.Env, p.Remark, p.Published, p.Version}
 		p.offline()
-		return was, c.sys.pubs.Put(w, p)
+		return was, of(c.sys).pubs.Put(w, p)
 	}
 	v := versionRow{
 		Scope: c.Scope, ID: id.Hex(), Publication: p.ID, API: api.ID, Env: in.EnvID, Remark: in.Remark,
@@ -167,7 +167,7 @@ func (c Control) publish(w storage.Writer, api *apiRow, in Publish) (Publication
 	if err := c.makeEffective(w, &p, &v); err != nil {
 		return Publication{}, err
 	}
-	if err := c.sys.versionRows.Insert(w, v); err != nil {
+	if err := of(c.sys).versionRows.Insert(w, v); err != nil {
 		return Publication{}, err
 	}
 	if err := c.dropOldest(w, &p); err != nil {
@@ -187,19 +187,19 @@ func (c Control) makeEffective(w storage.Writer, p *publicationRow, v *versionRo
 	v.Values = values
 	p.Version, p.Group, p.Path = v.ID, v.Spec.GroupID, v.Spec.pathSlot()
 	p.Variables, p.Channels = v.Spec.addressVariables(), v.Spec.channels()
-	return c.sys.pubs.Put(w, *p)
+	return of(c.sys).pubs.Put(w, *p)
 }
 
 // dropOldest keeps the history of an API in an environment within its limit:
 // the oldest version that is not effective goes. The document is silent on
 // which.
 func (c Control) dropOldest(w storage.Writer, p *publicationRow) error {
-	most := c.sys.limit(VersionLimit)
+	most := of(c.sys).limit(VersionLimit)
 	if most == 0 {
 		return nil
 	}
 	var keys []table.Key
-	for key, err := range c.sys.versionsOf.Prefix(c.Scope.Key(p.ID)).Keys(w) {
+	for key, err := range of(c.sys).versionsOf.Prefix(c.Scope.Key(p.ID)).Keys(w) {
 		if err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (c Control) dropOldest(w storage.Writer, p *publicationRow) error {
 			i++
 			continue
 		}
-		if err := c.sys.versionRows.Table.Delete(w, keys[i]); err != nil {
+		if err := of(c.sys).versionRows.Table.Delete(w, keys[i]); err != nil {
 			return err
 		}
 		keys = slices.Delete(keys, i, i+1)
@@ -233,21 +233,21 @@ func (c Control) SwitchVersion(ctx context.Context, id string, in Switch) (Publi
 		if k.Err() != nil {
 			return Publication{}, k.Err()
 		}
-		v, err := c.sys.versionRows.Load(w, c.Scope, in.VersionID)
+		v, err := of(c.sys).versionRows.Load(w, c.Scope, in.VersionID)
 		if err == nil && v.API != id {
-			err = c.sys.versionRows.Missing(in.VersionID)
+			err = of(c.sys).versionRows.Missing(in.VersionID)
 		}
 		if err != nil {
 			return Publication{}, err
 		}
-		p, err := c.sys.pubs.Load(w, c.Scope, v.Publication)
+		p, err := of(c.sys).pubs.Load(w, c.Scope, v.Publication)
 		if err != nil {
 			return Publication{}, err
 		}
 		if err := c.makeEffective(w, &p, &v); err != nil {
 			return Publication{}, err
 		}
-		return Publication{p.ID, id, api.Name, p.Env, v.Remark, v.Published, v.ID}, c.sys.versionRows.Put(w, v)
+		return Publication{p.ID, id, api.Name, p.Env, v.Remark, v.Published, v.ID}, of(c.sys).versionRows.Put(w, v)
 	})
 }
 
@@ -259,7 +259,7 @@ func (c Control) resolve(w storage.Writer, in *APISpec, env string, before map[s
 	for t := range in.targets() {
 		for _, text := range []string{t.Domain, t.URI} {
 			for _, name := range variablesIn(text) {
-				v, err := c.sys.variableOf.Get(w, c.Scope.Key(in.GroupID, env, name))
+				v, err := of(c.sys).variableOf.Get(w, c.Scope.Key(in.GroupID, env, name))
 				if errors.Is(err, table.ErrNotFound) {
 					var known bool
 					if v.Value, known = before[name]; !known {

@@ -64,7 +64,7 @@ func (c Control) BindQuota(ctx context.Context, quotaID string, in QuotaClients)
 		return QuotaApplies{}, err
 	}
 	return write(ctx, c, func(w storage.Writer) (QuotaApplies, error) {
-		if _, err := c.sys.quotaRows.Load(w, c.Scope, quotaID); err != nil {
+		if _, err := of(c.sys).quotaRows.Load(w, c.Scope, quotaID); err != nil {
 			return QuotaApplies{}, err
 		}
 		k := check.Body()
@@ -77,7 +77,7 @@ func (c Control) BindQuota(ctx context.Context, quotaID string, in QuotaClients)
 				return QuotaApplies{}, err
 			}
 		}
-		bound, err := c.sys.quotaBindings.bind(w, c.Session, quotaID, "", in.AppIDs)
+		bound, err := of(c.sys).quotaBindings.bind(w, c.Session, quotaID, "", in.AppIDs)
 		if err != nil {
 			return QuotaApplies{}, err
 		}
@@ -99,20 +99,20 @@ func (c Control) UnbindQuota(ctx context.Context, ref QuotaClientRef) error {
 		return err
 	}
 	return c.Write(ctx, func(w storage.Writer) error {
-		if _, err := c.sys.quotaRows.Load(w, c.Scope, ref.QuotaID); err != nil {
+		if _, err := of(c.sys).quotaRows.Load(w, c.Scope, ref.QuotaID); err != nil {
 			return err
 		}
 		if _, err := c.permit(w, ref.AppID, core.RoleAccess); err != nil {
 			return err
 		}
-		row, err := c.sys.quotaBindings.slot.Get(w, c.Scope.Key(ref.AppID, ""))
+		row, err := of(c.sys).quotaBindings.slot.Get(w, c.Scope.Key(ref.AppID, ""))
 		if errors.Is(err, table.ErrNotFound) || err == nil && row.Policy != ref.QuotaID {
-			return c.sys.quotaRows.Missing(ref.QuotaID)
+			return of(c.sys).quotaRows.Missing(ref.QuotaID)
 		}
 		if err != nil {
 			return err
 		}
-		return c.sys.quotaBindings.Delete(w, c.Scope, row.ID)
+		return of(c.sys).quotaBindings.Delete(w, c.Scope, row.ID)
 	})
 }
 
@@ -125,7 +125,7 @@ type boundClient struct {
 // QuotaClients lists the clients of a quota, those bound last first (4.17.8).
 func (c Control) QuotaClients(_ context.Context, q QuotaClientQuery) (list.Page[QuotaClient], error) {
 	return c.quotaClients(q, func(st *mirror.State, yield func(boundClient) bool) {
-		for b := range c.sys.quotaBindings.byPolicy.Prefix(st, c.Scope.Key(), table.Str(q.QuotaID)).All() {
+		for b := range of(c.sys).quotaBindings.byPolicy.Prefix(st, c.Scope.Key(), table.Str(q.QuotaID)).All() {
 			app, found := c.Apps.Mirror.Get(st, c.Scope.Key(b.Target))
 			if found && c.sees(st, app.ID) && !yield(boundClient{app, b}) {
 				return
@@ -139,7 +139,7 @@ func (c Control) QuotaClients(_ context.Context, q QuotaClientQuery) (list.Page[
 func (c Control) BindableClients(_ context.Context, q QuotaClientQuery) (list.Page[QuotaClient], error) {
 	return c.quotaClients(q, func(st *mirror.State, yield func(boundClient) bool) {
 		for app := range c.visibleClients(st).All() {
-			b, bound := c.sys.quotaBindings.of(st, c.Scope, app.ID, "")
+			b, bound := of(c.sys).quotaBindings.of(st, c.Scope, app.ID, "")
 			if (!bound || b.Policy != q.QuotaID) && !yield(boundClient{app, b}) {
 				return
 			}
@@ -168,7 +168,7 @@ func (c Control) quotaClients(q QuotaClientQuery, walk func(*mirror.State, func(
 		if r.binding == nil {
 			return show
 		}
-		if quota, found := c.sys.quotaRows.Mirror.Get(st, c.Scope.Key(r.Policy)); found {
+		if quota, found := of(c.sys).quotaRows.Mirror.Get(st, c.Scope.Key(r.Policy)); found {
 			show.QuotaID, show.QuotaName = quota.ID, quota.Name
 		}
 		if r.Policy == q.QuotaID {

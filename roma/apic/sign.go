@@ -84,7 +84,7 @@ type signs struct {
 	signBindings bindings
 }
 
-func declareSigns(c *core.Core, s *System) signs {
+func declareSigns(c *core.Core, s *system) signs {
 	x := core.Declare(c, "sign", "APIG.3017", func(r *signRow) table.Key { return r.Scope.Key(r.ID) })
 	x.Unique("name", "APIG.3207", func(r *signRow) table.Key { return r.Scope.Key(r.Name) })
 	return signs{
@@ -175,7 +175,7 @@ func (c Control) gated(w storage.Writer, kind string) error {
 		return c.requires(w, FeatureSignBasic)
 	case kind == SignPublicKey:
 		return c.requires(w, FeaturePublicKey)
-	case kind == SignAES && !c.sys.config.Newer:
+	case kind == SignAES && !of(c.sys).config.Newer:
 		return fault.Of("APIG.3458").Naming("sign_type", kind)
 	}
 	return nil
@@ -191,10 +191,10 @@ func (c Control) CreateSign(ctx context.Context, in SignSpec) (Sign, error) {
 	row.ID, row.Created = id.Hex(), c.Now()
 	row.Updated = row.Created
 	return write(ctx, c, func(w storage.Writer) (Sign, error) {
-		if err := c.sys.signRows.Insert(w, row); err != nil {
+		if err := of(c.sys).signRows.Insert(w, row); err != nil {
 			return Sign{}, err
 		}
-		if err := c.sys.signRows.Cap(w, c.Scope, c.sys.limit(SignLimit), "APIG.3105"); err != nil {
+		if err := of(c.sys).signRows.Cap(w, c.Scope, of(c.sys).limit(SignLimit), "APIG.3105"); err != nil {
 			return Sign{}, err
 		}
 		return row.Sign, c.gated(w, row.Type)
@@ -205,7 +205,7 @@ func (c Control) CreateSign(ctx context.Context, in SignSpec) (Sign, error) {
 // gets new ones, as in the document's sample.
 func (c Control) UpdateSign(ctx context.Context, id string, in SignSpec) (Sign, error) {
 	return write(ctx, c, func(w storage.Writer) (Sign, error) {
-		row, err := c.sys.signRows.Change(w, c.Scope, id, func(r *signRow) error {
+		row, err := of(c.sys).signRows.Change(w, c.Scope, id, func(r *signRow) error {
 			next, err := in.settled()
 			if err != nil {
 				return err
@@ -224,7 +224,7 @@ func (c Control) UpdateSign(ctx context.Context, id string, in SignSpec) (Sign, 
 // DeleteSign removes a signature key that is not bound (4.10.3). One that is
 // bound to an API which is offline now is bound.
 func (c Control) DeleteSign(ctx context.Context, id string) error {
-	return c.Write(ctx, func(w storage.Writer) error { return c.sys.signRows.Delete(w, c.Scope, id) })
+	return c.Write(ctx, func(w storage.Writer) error { return of(c.sys).signRows.Delete(w, c.Scope, id) })
 }
 
 // Signs lists the signature keys, the newest first (4.10.4).
@@ -240,12 +240,12 @@ func (c Control) Signs(_ context.Context, q SignQuery) (list.Page[ListedSign], e
 	if k.Err() != nil {
 		return list.Page[ListedSign]{}, k.Err()
 	}
-	rows := c.sys.signsByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).signsByTime.In(st, c.Scope.Key())
 	if whole := q.Precise.Has("name"); q.ID != "" || q.Name != "" {
 		rows = rows.Where(func(r *signRow) bool { return list.Is(r.ID, q.ID) && list.Matches(r.Name, q.Name, whole) })
 	}
 	page := rows.Page(window)
 	return list.Of(page.Rows, page.Total, func(r *signRow) ListedSign {
-		return ListedSign{Sign: r.Sign, BindNum: c.sys.signBindings.countAPIs(st, c.sys, c.Scope, r.ID)}
+		return ListedSign{Sign: r.Sign, BindNum: of(c.sys).signBindings.countAPIs(st, of(c.sys), c.Scope, r.ID)}
 	}), nil
 }

@@ -85,11 +85,11 @@ func (c Control) BindSign(ctx context.Context, in BindSign) (SignBindings, error
 		return SignBindings{}, k.Err()
 	}
 	return write(ctx, c, func(w storage.Writer) (SignBindings, error) {
-		key, err := c.sys.signRows.Load(w, c.Scope, in.SignID)
+		key, err := of(c.sys).signRows.Load(w, c.Scope, in.SignID)
 		if err != nil {
 			return SignBindings{}, err
 		}
-		rows, err := c.sys.signBindings.bindAPIs(w, c, in.SignID, "", in.PublishIDs)
+		rows, err := of(c.sys).signBindings.bindAPIs(w, c, in.SignID, "", in.PublishIDs)
 		out := SignBindings{Bindings: make([]SignBinding, len(rows))}
 		for i, b := range rows {
 			out.Bindings[i] = showSignBinding(b.binding, b.at, &key.Sign, true)
@@ -100,7 +100,7 @@ func (c Control) BindSign(ctx context.Context, in BindSign) (SignBindings, error
 
 // UnbindSign removes a binding (4.11.2).
 func (c Control) UnbindSign(ctx context.Context, id string) error {
-	return c.sys.signBindings.unbind(ctx, c, check.Query(), id)
+	return of(c.sys).signBindings.unbind(ctx, c, check.Query(), id)
 }
 
 // SignsOf lists the keys of an API, one at most in each environment, the
@@ -115,8 +115,8 @@ func (c Control) SignsOf(_ context.Context, q SignsOfQuery) (none list.Page[Sign
 		return none, err
 	}
 	var all []SignBinding
-	for _, b := range c.sys.signBindings.boundTo(c, st, publishedFilter{APIID: q.APIID, EnvID: q.EnvID}) {
-		key, found := c.sys.signRows.Mirror.Get(st, c.Scope.Key(b.Policy))
+	for _, b := range of(c.sys).signBindings.boundTo(c, st, publishedFilter{APIID: q.APIID, EnvID: q.EnvID}) {
+		key, found := of(c.sys).signRows.Mirror.Get(st, c.Scope.Key(b.Policy))
 		if found && list.Is(key.ID, q.SignID) && list.Matches(key.Name, q.Name, false) {
 			all = append(all, showSignBinding(b.binding, b.at, &key.Sign, true))
 		}
@@ -126,7 +126,7 @@ func (c Control) SignsOf(_ context.Context, q SignsOfQuery) (none list.Page[Sign
 
 // signed checks a list about a key and returns it.
 func (c Control) signed(q SignedQuery) (policyList[signRow], error) {
-	return readPolicy(c, check.Query(), c.sys.signRows, "sign_id", q.SignID, q.Paging, q.APIFilter)
+	return readPolicy(c, check.Query(), of(c.sys).signRows, "sign_id", q.SignID, q.Paging, q.APIFilter)
 }
 
 // UnsignedAPIs lists the APIs online that a key is not bound to, those published
@@ -136,11 +136,11 @@ func (c Control) UnsignedAPIs(_ context.Context, q SignedQuery) (list.Page[Unsig
 	if err != nil {
 		return list.Page[UnsignedAPI]{}, err
 	}
-	rows := c.sys.signBindings.placesWithout(c, l.st, q.SignID, q.published())
+	rows := of(c.sys).signBindings.placesWithout(c, l.st, q.SignID, q.published())
 	return places(c, l.st, rows, l.window, func(_ *binding, at published) UnsignedAPI {
 		show := UnsignedAPI{PublishedAPI: showPublished(at)}
-		if b, bound := c.sys.signBindings.of(l.st, c.Scope, at.ID, ""); bound {
-			if key, found := c.sys.signRows.Mirror.Get(l.st, c.Scope.Key(b.Policy)); found {
+		if b, bound := of(c.sys).signBindings.of(l.st, c.Scope, at.ID, ""); bound {
+			if key, found := of(c.sys).signRows.Mirror.Get(l.st, c.Scope.Key(b.Policy)); found {
 				show.Sign = key.Name
 			}
 		}
@@ -155,7 +155,7 @@ func (c Control) SignedAPIs(_ context.Context, q SignedQuery) (list.Page[SignBin
 	if err != nil {
 		return list.Page[SignBinding]{}, err
 	}
-	rows := c.sys.signBindings.placesWith(c, l.st, q.SignID, q.published())
+	rows := of(c.sys).signBindings.placesWith(c, l.st, q.SignID, q.published())
 	return places(c, l.st, rows, l.window, func(b *binding, at published) SignBinding {
 		return showSignBinding(b, at, &l.policy.Sign, false)
 	}), nil
@@ -164,11 +164,11 @@ func (c Control) SignedAPIs(_ context.Context, q SignedQuery) (list.Page[SignBin
 // Sign returns the key that the gateway signs with what it sends to the backend
 // of a publication. It is shared, not to be changed.
 func (n Snapshot) Sign(publishID string) (*Sign, bool) {
-	b, found := n.sys.signBindings.of(n.state, n.scope, publishID, "")
+	b, found := of(n.sys).signBindings.of(n.state, n.scope, publishID, "")
 	if !found {
 		return nil, false
 	}
-	row, found := n.sys.signRows.Mirror.Get(n.state, n.scope.Key(b.Policy))
+	row, found := of(n.sys).signRows.Mirror.Get(n.state, n.scope.Key(b.Policy))
 	if !found {
 		return nil, false
 	}

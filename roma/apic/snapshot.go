@@ -26,8 +26,9 @@ type Snapshot struct {
 // Snapshot returns what an instance serves now. The error is APIG.3030 when
 // there is no such instance.
 func (s *System) Snapshot(project, instance string) (Snapshot, error) {
-	st := s.core.State()
-	if _, err := s.core.Instance(st, project, instance); err != nil {
+	sys := of(s)
+	st := sys.core.State()
+	if _, err := sys.core.Instance(st, project, instance); err != nil {
 		return Snapshot{}, fault.NotFound("APIG.3030", instance)
 	}
 	return Snapshot{s, st, core.ScopeOf(project, instance)}, nil

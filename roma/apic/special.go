@@ -87,7 +87,7 @@ func (t *throttles) declareSpecials(c *core.Core) {
 func (c Control) CreateSpecial(ctx context.Context, throttle string, in SpecialSpec) (Special, error) {
 	row := specialRow{Scope: c.Scope, ID: id.Hex(), Throttle: throttle, Type: in.ObjectType, Object: in.ObjectID, Applied: c.Now()}
 	err := c.Write(ctx, func(w storage.Writer) error {
-		policy, err := c.sys.throttleRows.Load(w, c.Scope, throttle)
+		policy, err := of(c.sys).throttleRows.Load(w, c.Scope, throttle)
 		if err != nil {
 			return err
 		}
@@ -101,14 +101,14 @@ func (c Control) CreateSpecial(ctx context.Context, throttle string, in SpecialS
 		if _, err := c.permit(w, row.app(), core.RoleRead); err != nil {
 			return err
 		}
-		if err := c.sys.specials.Insert(w, row); err != nil {
+		if err := of(c.sys).specials.Insert(w, row); err != nil {
 			return err
 		}
 		limit := AppThrottleLimit
 		if row.Type == SpecialUser {
 			limit = UserThrottleLimit
 		}
-		return core.Cap(w, c.sys.specialsOf.Prefix(c.Scope.Key(throttle, row.Type)), c.sys.limit(limit), "APIG.3100")
+		return core.Cap(w, of(c.sys).specialsOf.Prefix(c.Scope.Key(throttle, row.Type)), of(c.sys).limit(limit), "APIG.3100")
 	})
 	if err != nil {
 		return Special{}, err
@@ -123,7 +123,7 @@ func (c Control) UpdateSpecial(ctx context.Context, throttle, special string, in
 		if err != nil {
 			return specialRow{}, err
 		}
-		return c.sys.specials.Change(w, c.Scope, special, func(r *specialRow) error {
+		return of(c.sys).specials.Change(w, c.Scope, special, func(r *specialRow) error {
 			k := check.Body()
 			r.Calls = k.Given("call_limits", in.Calls, 1, policy.APICalls)
 			return k.Err()
@@ -137,14 +137,14 @@ func (c Control) UpdateSpecial(ctx context.Context, throttle, special string, in
 
 // special returns the policy that has the special throttle.
 func (c Control) special(r storage.Reader, throttle, special string) (throttleRow, error) {
-	row, err := c.sys.specials.Load(r, c.Scope, special)
+	row, err := of(c.sys).specials.Load(r, c.Scope, special)
 	if err != nil {
 		return throttleRow{}, err
 	}
 	if row.Throttle != throttle {
-		return throttleRow{}, c.sys.specials.Missing(special)
+		return throttleRow{}, of(c.sys).specials.Missing(special)
 	}
-	return c.sys.throttleRows.Load(r, c.Scope, throttle)
+	return of(c.sys).throttleRows.Load(r, c.Scope, throttle)
 }
 
 // DeleteSpecial removes a special throttle (4.9.3).
@@ -158,7 +158,7 @@ func (c Control) DeleteSpecial(ctx context.Context, throttle, special string) er
 		if _, err := c.special(w, throttle, special); err != nil {
 			return err
 		}
-		return c.sys.specials.Delete(w, c.Scope, special)
+		return of(c.sys).specials.Delete(w, c.Scope, special)
 	})
 }
 
@@ -168,7 +168,7 @@ func (c Control) Specials(_ context.Context, q SpecialQuery) (list.Page[Special]
 	if err != nil {
 		return list.Page[Special]{}, err
 	}
-	if _, err := c.sys.throttleRows.Get(st, c.Scope, q.ThrottleID); err != nil {
+	if _, err := of(c.sys).throttleRows.Get(st, c.Scope, q.ThrottleID); err != nil {
 		return list.Page[Special]{}, err
 	}
 	k := check.Query()
@@ -178,7 +178,7 @@ func (c Control) Specials(_ context.Context, q SpecialQuery) (list.Page[Special]
 	if k.Err() != nil {
 		return list.Page[Special]{}, k.Err()
 	}
-	page := c.sys.specialsByTime.Prefix(st, c.Scope.Key(), table.Str(q.ThrottleID)).Where(func(r *specialRow) bool {
+	page := of(c.sys).specialsByTime.Prefix(st, c.Scope.Key(), table.Str(q.ThrottleID)).Where(func(r *specialRow) bool {
 		return list.Is(r.Type, q.ObjectType) && (q.AppName == "" || r.Type == SpecialApp && list.Matches(c.appName(st, r.Object), q.AppName, false))
 	}).Page(window)
 	return list.Of(page.Rows, page.Total, func(r *specialRow) Special { return c.showSpecial(st, r) }), nil

@@ -97,10 +97,10 @@ const (
 )
 
 // kept is how long traffic is kept.
-func (s *System) kept() time.Duration { return cmp.Or(s.config.KeepStatistics, defaultKept) }
+func (s *system) kept() time.Duration { return cmp.Or(s.config.KeepStatistics, defaultKept) }
 
 // zone is the zone of times without one.
-func (s *System) zone() *time.Location { return cmp.Or(s.config.Zone, beijing) }
+func (s *system) zone() *time.Location { return cmp.Or(s.config.Zone, beijing) }
 
 // LatestStatistics are the calls of an API in each of the last minutes, the
 // running one included (4.21.1).
@@ -149,8 +149,8 @@ func (c Control) Statistics(ctx context.Context, q StatisticsQuery) (Statistics,
 	if err := c.maySum(st, mode, q); err != nil {
 		return Statistics{}, err
 	}
-	of := statisticsOf{api: q.APIID, app: q.AppID, cycle: cycle, each: mode == byInstance || mode == byAPI}
-	return c.statistics(ctx, of, start, end)
+	which := statisticsOf{api: q.APIID, app: q.AppID, cycle: cycle, each: mode == byInstance || mode == byAPI}
+	return c.statistics(ctx, which, start, end)
 }
 
 // maySum refuses a caller who may not see what is asked for.
@@ -179,7 +179,7 @@ func (c Control) maySum(st *mirror.State, mode string, q StatisticsQuery) error 
 // which ends now, on a start with a duration, and on the code of none.
 func (c Control) span(k *check.Check, q StatisticsQuery) (start, end time.Time) {
 	at := func(param, text string) time.Time {
-		t, err := time.ParseInLocation(time.DateTime, text, c.sys.zone())
+		t, err := time.ParseInLocation(time.DateTime, text, of(c.sys).zone())
 		k.Invalid(param, text, text == "" || err == nil && t.Year() >= 1970)
 		return t
 	}
@@ -236,9 +236,9 @@ type statisticsOf struct {
 }
 
 // bucket is the beginning of the minute, hour or day that a minute is in.
-func (of statisticsOf) bucket(minute int64, zone *time.Location) int64 {
+func (which statisticsOf) bucket(minute int64, zone *time.Location) int64 {
 	t := time.Unix(minute, 0).In(zone)
-	switch of.cycle {
+	switch which.cycle {
 	case byHour:
 		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), 0, 0, 0, zone).Unix()
 	case byDay:
@@ -250,8 +250,8 @@ func (of statisticsOf) bucket(minute int64, zone *time.Location) int64 {
 var errTooMany = errors.New("apic: too many rows; a shorter span has less")
 
 // statistics sums up the traffic of the minutes from start to end.
-func (c Control) statistics(ctx context.Context, of statisticsOf, start, end time.Time) (Statistics, error) {
-	for _, p := range c.sys.dataPlanes.at(c.Scope) {
+func (c Control) statistics(ctx context.Context, which statisticsOf, start, end time.Time) (Statistics, error) {
+	for _, p := range of(c.sys).dataPlanes.at(c.Scope) {
 		if err := p.Flush(ctx); err != nil {
 			return Statistics{}, statisticsFailed(ctx, err)
 		}
@@ -265,14 +265,14 @@ func (c Control) statistics(ctx context.Context, of statisticsOf, start, end tim
 		group    string
 		recorded int64
 	}
-	rows, zone := map[key]*row{}, c.sys.zone()
+	rows, zone := map[key]*row{}, of(c.sys).zone()
 	first, last := start.Truncate(time.Minute).Unix(), end.Truncate(time.Minute).Unix()
-	err := c.sys.readTraffic(ctx, c.Scope, first, last, func(t *Traffic, recorded int64) error {
-		if of.api != "" && t.APIID != of.api || of.app != "" && t.AppID != of.app {
+	err := of(c.sys).readTraffic(ctx, c.Scope, first, last, func(t *Traffic, recorded int64) error {
+		if which.api != "" && t.APIID != which.api || which.app != "" && t.AppID != which.app {
 			return nil
 		}
-		at := key{bucket: of.bucket(t.Minute, zone)}
-		if of.each {
+		at := key{bucket: which.bucket(t.Minute, zone)}
+		if which.each {
 			at.api = t.APIID
 		}
 		r := rows[at]
@@ -298,8 +298,8 @@ func (c Control) statistics(ctx context.Context, of statisticsOf, start, end tim
 		r := rows[at]
 		show := r.show()
 		show.Begin, show.BeginText = at.bucket, text(at.bucket)
-		if of.each {
-			show.Cycle, show.APIID, show.GroupID, show.Provider = cycles[of.cycle], at.api, r.group, c.ProjectID
+		if which.each {
+			show.Cycle, show.APIID, show.GroupID, show.Provider = cycles[which.cycle], at.api, r.group, c.ProjectID
 			show.Recorded, show.Status = text(r.recorded), 1
 		}
 		out.List = append(out.List, show)

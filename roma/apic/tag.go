@@ -20,7 +20,7 @@ type tags struct {
 	apisTagged *table.Index[apiRow] // by tag
 }
 
-func declareTags(s *System) tags {
+func declareTags(s *system) tags {
 	return tags{s.drafts.Table.Multi("tag", func(a *apiRow) []table.Key {
 		var keys []table.Key
 		for _, tag := range a.Tags {
@@ -45,7 +45,7 @@ func (c Control) Tags(ctx context.Context, q TagQuery) (list.Page[string], error
 	out := list.Page[string]{Rows: []string{}}
 	hidden := c.hides(st)
 	err = c.View(ctx, func(r storage.Reader) error {
-		for key, err := range c.sys.apisTagged.Values(r, c.Scope.Key()) {
+		for key, err := range of(c.sys).apisTagged.Values(r, c.Scope.Key()) {
 			if err != nil {
 				return err
 			}
@@ -70,11 +70,11 @@ func (c Control) Tags(ctx context.Context, q TagQuery) (list.Page[string], error
 // anySeen reports whether an API of the tag belongs to an application that is
 // not hidden.
 func (c Control) anySeen(st *mirror.State, r storage.Reader, tag table.Key, hidden func(string) bool) (bool, error) {
-	for key, err := range c.sys.apisTagged.Prefix(tag).Keys(r) {
+	for key, err := range of(c.sys).apisTagged.Prefix(tag).Keys(r) {
 		if err != nil {
 			return false, err
 		}
-		if api, found := c.sys.drafts.Mirror.Get(st, key); found && !hidden(api.AppID) {
+		if api, found := of(c.sys).drafts.Mirror.Get(st, key); found && !hidden(api.AppID) {
 			return true, nil
 		}
 	}

@@ -82,7 +82,7 @@ type throttles struct {
 	defaultRules    sync.Map // from the limit to its *ratelimit.Rules
 }
 
-func declareThrottles(c *core.Core, s *System) {
+func declareThrottles(c *core.Core, s *system) {
 	t := &s.throttles
 	x := core.Declare(c, "throttle", "APIG.3005", func(t *throttleRow) table.Key { return t.Scope.Key(t.ID) })
 	x.Unique("name", "APIG.3204", func(t *throttleRow) table.Key { return t.Scope.Key(t.Name) })
@@ -136,10 +136,10 @@ func (c Control) CreateThrottle(ctx context.Context, in ThrottleSpec) (Throttle,
 	}
 	row.ID, row.Created = id.Hex(), c.Now()
 	err = c.Write(ctx, func(w storage.Writer) error {
-		if err := c.sys.throttleRows.Insert(w, row); err != nil {
+		if err := of(c.sys).throttleRows.Insert(w, row); err != nil {
 			return err
 		}
-		return c.sys.throttleRows.Cap(w, c.Scope, c.sys.limit(ThrottleLimit), "APIG.3107")
+		return of(c.sys).throttleRows.Cap(w, c.Scope, of(c.sys).limit(ThrottleLimit), "APIG.3107")
 	})
 	if err != nil {
 		return Throttle{}, err
@@ -152,7 +152,7 @@ func (c Control) CreateThrottle(ctx context.Context, in ThrottleSpec) (Throttle,
 // type is another.
 func (c Control) UpdateThrottle(ctx context.Context, id string, in ThrottleSpec) (Throttle, error) {
 	row, err := write(ctx, c, func(w storage.Writer) (throttleRow, error) {
-		return c.sys.throttleRows.Change(w, c.Scope, id, func(t *throttleRow) error {
+		return of(c.sys).throttleRows.Change(w, c.Scope, id, func(t *throttleRow) error {
 			next, err := in.settled()
 			if err != nil {
 				return err
@@ -172,7 +172,7 @@ func (c Control) UpdateThrottle(ctx context.Context, id string, in ThrottleSpec)
 // DeleteThrottle removes a throttling policy that is not bound, with its
 // specials (4.7.3). One that is bound to an API which is offline now is bound.
 func (c Control) DeleteThrottle(ctx context.Context, id string) error {
-	return c.Write(ctx, func(w storage.Writer) error { return c.sys.throttleRows.Delete(w, c.Scope, id) })
+	return c.Write(ctx, func(w storage.Writer) error { return of(c.sys).throttleRows.Delete(w, c.Scope, id) })
 }
 
 // Throttle returns a throttling policy (4.7.5).
@@ -181,7 +181,7 @@ func (c Control) Throttle(_ context.Context, id string) (Throttle, error) {
 	if err != nil {
 		return Throttle{}, err
 	}
-	row, err := c.sys.throttleRows.Get(st, c.Scope, id)
+	row, err := of(c.sys).throttleRows.Get(st, c.Scope, id)
 	if err != nil {
 		return Throttle{}, err
 	}
@@ -201,7 +201,7 @@ func (c Control) Throttles(_ context.Context, q ThrottleQuery) (list.Page[Thrott
 	if k.Err() != nil {
 		return list.Page[Throttle]{}, k.Err()
 	}
-	rows := c.sys.throttlesByTime.In(st, c.Scope.Key())
+	rows := of(c.sys).throttlesByTime.In(st, c.Scope.Key())
 	if whole := q.Precise.Has("name"); q.ID != "" || q.Name != "" {
 		rows = rows.Where(func(t *throttleRow) bool { return list.Is(t.ID, q.ID) && list.Matches(t.Name, q.Name, whole) })
 	}
@@ -211,7 +211,7 @@ func (c Control) Throttles(_ context.Context, q ThrottleQuery) (list.Page[Thrott
 
 func (c Control) showThrottle(st *mirror.State, row *throttleRow) Throttle {
 	t := row.Throttle
-	t.BindNum = c.sys.throttleBindings.countAPIs(st, c.sys, c.Scope, t.ID)
-	t.Specials = yesNo(c.sys.specialsByTime.Prefix(st, c.Scope.Key(), table.Str(t.ID)).Any())
+	t.BindNum = of(c.sys).throttleBindings.countAPIs(st, of(c.sys), c.Scope, t.ID)
+	t.Specials = yesNo(of(c.sys).specialsByTime.Prefix(st, c.Scope.Key(), table.Str(t.ID)).Any())
 	return t
 }

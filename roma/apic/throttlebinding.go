@@ -81,10 +81,10 @@ func (c Control) BindThrottle(ctx context.Context, in BindThrottle) (ThrottleBin
 		return ThrottleBindings{}, k.Err()
 	}
 	return write(ctx, c, func(w storage.Writer) (ThrottleBindings, error) {
-		if _, err := c.sys.throttleRows.Load(w, c.Scope, in.ThrottleID); err != nil {
+		if _, err := of(c.sys).throttleRows.Load(w, c.Scope, in.ThrottleID); err != nil {
 			return ThrottleBindings{}, err
 		}
-		rows, err := c.sys.throttleBindings.bindAPIs(w, c, in.ThrottleID, "", in.PublishIDs)
+		rows, err := of(c.sys).throttleBindings.bindAPIs(w, c, in.ThrottleID, "", in.PublishIDs)
 		out := ThrottleBindings{Bindings: make([]ThrottleBinding, len(rows))}
 		for i, b := range rows {
 			out.Bindings[i] = ThrottleBinding{b.ID, b.Target, b.Policy, b.Time, 1}
@@ -95,13 +95,13 @@ func (c Control) BindThrottle(ctx context.Context, in BindThrottle) (ThrottleBin
 
 // UnbindThrottle removes a binding (4.8.2).
 func (c Control) UnbindThrottle(ctx context.Context, id string) error {
-	return c.sys.throttleBindings.unbind(ctx, c, check.Query(), id)
+	return of(c.sys).throttleBindings.unbind(ctx, c, check.Query(), id)
 }
 
 // UnbindThrottles removes bindings; some may fail (4.8.6). The action is
 // delete.
 func (c Control) UnbindThrottles(ctx context.Context, action string, in UnbindThrottles) (Unbound, error) {
-	return c.sys.throttleBindings.unbindAll(ctx, c, action, in.IDs)
+	return of(c.sys).throttleBindings.unbindAll(ctx, c, action, in.IDs)
 }
 
 // ThrottledAPIs lists the APIs online that a policy is bound to, the newest
@@ -117,23 +117,23 @@ func (c Control) UnthrottledAPIs(_ context.Context, q ThrottledQuery) (list.Page
 }
 
 func (c Control) throttledAPIs(q ThrottledQuery, with bool) (none list.Page[ThrottledAPI], err error) {
-	l, err := readPolicy(c, check.Query(), c.sys.throttleRows, "throttle_id", q.ThrottleID, q.Paging, q.APIFilter)
+	l, err := readPolicy(c, check.Query(), of(c.sys).throttleRows, "throttle_id", q.ThrottleID, q.Paging, q.APIFilter)
 	if err != nil {
 		return none, err
 	}
 	st := l.st
-	rows := c.sys.throttleBindings.placesWithout(c, st, q.ThrottleID, q.published())
+	rows := of(c.sys).throttleBindings.placesWithout(c, st, q.ThrottleID, q.published())
 	if with {
-		rows = c.sys.throttleBindings.placesWith(c, st, q.ThrottleID, q.published())
+		rows = of(c.sys).throttleBindings.placesWith(c, st, q.ThrottleID, q.published())
 	}
 	return places(c, st, rows, l.window, func(b *binding, at published) ThrottledAPI {
 		show := ThrottledAPI{PublishedAPI: showPublished(at)}
 		if !with {
-			b, _ = c.sys.throttleBindings.of(st, c.Scope, at.ID, "")
+			b, _ = of(c.sys).throttleBindings.of(st, c.Scope, at.ID, "")
 		}
 		if b != nil {
 			show.BindID, show.Applied = b.ID, b.Time
-			if t, found := c.sys.throttleRows.Mirror.Get(st, c.Scope.Key(b.Policy)); found {
+			if t, found := of(c.sys).throttleRows.Mirror.Get(st, c.Scope.Key(b.Policy)); found {
 				show.Throttle = t.Name
 			}
 		}
@@ -153,8 +153,8 @@ func (c Control) ThrottlesOf(_ context.Context, q ThrottlesOfQuery) (none list.P
 		return none, err
 	}
 	var all []ThrottleOfAPI
-	for _, b := range c.sys.throttleBindings.boundTo(c, st, publishedFilter{APIID: q.APIID, EnvID: q.EnvID}) {
-		t, found := c.sys.throttleRows.Mirror.Get(st, c.Scope.Key(b.Policy))
+	for _, b := range of(c.sys).throttleBindings.boundTo(c, st, publishedFilter{APIID: q.APIID, EnvID: q.EnvID}) {
+		t, found := of(c.sys).throttleRows.Mirror.Get(st, c.Scope.Key(b.Policy))
 		if found && list.Is(t.ID, q.ThrottleID) && list.Matches(t.Name, q.Name, false) {
 			all = append(all, ThrottleOfAPI{c.showThrottle(st, t), b.at.env.Name, b.ID, b.Time})
 		}
@@ -184,20 +184,20 @@ type compiledThrottle struct {
 // Throttle returns what limits the calls of a publication: the policy bound to
 // it, or the parameter api_limits of the feature ratelimit (7.5).
 func (n Snapshot) Throttle(publishID string) LiveThrottle {
-	if b, found := n.sys.throttleBindings.of(n.state, n.scope, publishID, ""); found {
-		if t, found := n.sys.throttleRows.Mirror.Get(n.state, n.scope.Key(b.Policy)); found {
+	if b, found := of(n.sys).throttleBindings.of(n.state, n.scope, publishID, ""); found {
+		if t, found := of(n.sys).throttleRows.Mirror.Get(n.state, n.scope.Key(b.Policy)); found {
 			if rules := n.throttleRules(t); rules != nil {
 				return LiveThrottle{t.ID, b.ID, rules}
 			}
 		}
 	}
-	return LiveThrottle{"", publishID, n.sys.defaultThrottle(rateLimitFeature.of(n.sys, n.state, n.scope).APILimits)}
+	return LiveThrottle{"", publishID, of(n.sys).defaultThrottle(rateLimitFeature.of(of(n.sys), n.state, n.scope).APILimits)}
 }
 
 // throttleRules are the compiled rules of a policy.
 func (n Snapshot) throttleRules(t *throttleRow) *ratelimit.Rules {
-	specials := slices.Collect(n.sys.specialsByTime.Prefix(n.state, n.scope.Key(), table.Str(t.ID)).All())
-	if old, found := n.sys.throttleRulesOf.get(t); found && slices.Equal(old.specials, specials) {
+	specials := slices.Collect(of(n.sys).specialsByTime.Prefix(n.state, n.scope.Key(), table.Str(t.ID)).All())
+	if old, found := of(n.sys).throttleRulesOf.get(t); found && slices.Equal(old.specials, specials) {
 		return old.rules
 	}
 	policy := ratelimit.Policy{
@@ -216,15 +216,15 @@ func (n Snapshot) throttleRules(t *throttleRow) *ratelimit.Rules {
 	if err != nil {
 		// Whatever can be written compiles; a store that was tampered with has
 		// the instance's limit.
-		n.sys.logger.Error("roma: throttling policy does not compile", "throttle", t.ID, "error", err)
+		of(n.sys).logger.Error("roma: throttling policy does not compile", "throttle", t.ID, "error", err)
 		return nil
 	}
-	n.sys.throttleRulesOf.put(t, &compiledThrottle{rules, specials})
+	of(n.sys).throttleRulesOf.put(t, &compiledThrottle{rules, specials})
 	return rules
 }
 
 // defaultThrottle is the rules for APIs without a policy.
-func (s *System) defaultThrottle(limit int) *ratelimit.Rules {
+func (s *system) defaultThrottle(limit int) *ratelimit.Rules {
 	if rules, found := s.defaultRules.Load(limit); found {
 		return rules.(*ratelimit.Rules)
 	}

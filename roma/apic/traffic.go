@@ -98,15 +98,15 @@ func trafficKey(scope core.Scope, minute int64) string {
 // what was written of such goes by and by.
 func (n Snapshot) RecordTraffic(ctx context.Context, rows []Traffic) error {
 	byMinute := map[int64][]Traffic{}
-	now := n.sys.core.Now()
-	oldest := now.Add(-n.sys.kept()).Unix()
+	now := of(n.sys).core.Now()
+	oldest := now.Add(-of(n.sys).kept()).Unix()
 	for _, t := range rows {
 		if t.Minute >= oldest {
 			byMinute[t.Minute] = append(byMinute[t.Minute], t)
 		}
 	}
 	if len(byMinute) > 0 {
-		_, err := n.sys.core.Store.Update(ctx, func(w storage.Writer) error {
+		_, err := of(n.sys).core.Store.Update(ctx, func(w storage.Writer) error {
 			for _, minute := range slices.Sorted(maps.Keys(byMinute)) {
 				for part := range slices.Chunk(byMinute[minute], trafficPerRecord) {
 					if err := w.Put(trafficKey(n.scope, minute)+id.Hex(), encodeTraffic(now, part)); err != nil {
@@ -120,9 +120,9 @@ func (n Snapshot) RecordTraffic(ctx context.Context, rows []Traffic) error {
 			return err
 		}
 	}
-	if n.sys.trims.due(n.scope, now) {
+	if of(n.sys).trims.due(n.scope, now) {
 		if err := n.trimTraffic(ctx, oldest); err != nil && ctx.Err() == nil {
-			n.sys.logger.Warn("roma: old traffic is not dropped", "error", err)
+			of(n.sys).logger.Warn("roma: old traffic is not dropped", "error", err)
 		}
 	}
 	return nil
@@ -153,7 +153,7 @@ func (n Snapshot) trimTraffic(ctx context.Context, before int64) error {
 	const most = 1000
 	for {
 		dropped := 0
-		_, err := n.sys.core.Store.Update(ctx, func(w storage.Writer) error {
+		_, err := of(n.sys).core.Store.Update(ctx, func(w storage.Writer) error {
 			dropped = 0
 			for rec, err := range w.Ascend(trafficPrefix+string(n.scope.Key()), trafficKey(n.scope, before)) {
 				if err != nil {
@@ -176,7 +176,7 @@ func (n Snapshot) trimTraffic(ctx context.Context, before int64) error {
 
 // readTraffic hands over what is kept of the minutes from one to another, both
 // included, and when it was recorded. The row is not to be kept.
-func (s *System) readTraffic(ctx context.Context, scope core.Scope, from, to int64, each func(t *Traffic, recorded int64) error) error {
+func (s *system) readTraffic(ctx context.Context, scope core.Scope, from, to int64, each func(t *Traffic, recorded int64) error) error {
 	return s.core.Store.View(ctx, func(r storage.Reader) error {
 		for rec, err := range r.Ascend(trafficKey(scope, from), trafficKey(scope, to+1)) {
 			if err == nil {

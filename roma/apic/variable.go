@@ -56,7 +56,7 @@ type variables struct {
 	variablesByGroup *mirror.Order[variableRow]
 }
 
-func declareVariables(c *core.Core, s *System) variables {
+func declareVariables(c *core.Core, s *system) variables {
 	x := core.Declare(c, "variable", "APIG.3011", func(v *variableRow) table.Key { return v.Scope.Key(v.ID) })
 	x.Belongs("env", s.envs.Table, func(v *variableRow) table.Key { return v.Scope.Key(v.EnvID) })
 	return variables{
@@ -86,25 +86,25 @@ func (c Control) CreateVariable(ctx context.Context, in VariableSpec) (Variable,
 	}
 	row := variableRow{c.Scope, Number{}, Variable{id.Hex(), in.EnvID, in.GroupID, in.Name, in.Value}}
 	return write(ctx, c, func(w storage.Writer) (Variable, error) {
-		if _, err := c.sys.envs.Load(w, c.Scope, in.EnvID); err != nil {
+		if _, err := of(c.sys).envs.Load(w, c.Scope, in.EnvID); err != nil {
 			return Variable{}, err
 		}
 		if err := c.changeGroup(w, in.GroupID, core.RoleModify); err != nil {
 			return Variable{}, err
 		}
-		if err := c.sys.next(w, &row.Number); err != nil {
+		if err := of(c.sys).next(w, &row.Number); err != nil {
 			return Variable{}, err
 		}
-		if err := c.sys.variableRows.Insert(w, row); err != nil {
+		if err := of(c.sys).variableRows.Insert(w, row); err != nil {
 			return Variable{}, err
 		}
-		return row.Variable, core.Cap(w, c.sys.variablesIn.Prefix(c.Scope.Key(in.GroupID)), c.sys.limit(VariableLimit), "APIG.3106")
+		return row.Variable, core.Cap(w, of(c.sys).variablesIn.Prefix(c.Scope.Key(in.GroupID)), of(c.sys).limit(VariableLimit), "APIG.3106")
 	})
 }
 
 // changeGroup refuses a caller without the role in the group's application.
 func (c Control) changeGroup(w storage.Writer, id string, role core.Role) error {
-	g, err := c.sys.groupRows.Load(w, c.Scope, id)
+	g, err := of(c.sys).groupRows.Load(w, c.Scope, id)
 	if err == nil {
 		_, err = c.permit(w, g.AppID, role)
 	}
@@ -116,7 +116,7 @@ func (c Control) changeGroup(w storage.Writer, id string, role core.Role) error 
 // has it from the next publication on.
 func (c Control) UpdateVariable(ctx context.Context, id string, in VariableSpec) (Variable, error) {
 	return write(ctx, c, func(w storage.Writer) (Variable, error) {
-		row, err := c.sys.variableRows.Change(w, c.Scope, id, func(v *variableRow) error {
+		row, err := of(c.sys).variableRows.Change(w, c.Scope, id, func(v *variableRow) error {
 			k := check.Query()
 			k.Match("variable_value", in.Value, variableValue)
 			if k.Err() != nil {
@@ -135,11 +135,11 @@ func (c Control) UpdateVariable(ctx context.Context, id string, in VariableSpec)
 // refresh gives what is online with the variable in an address the values of
 // now. The document says that it is published again; we write no new version.
 func (c Control) refresh(w storage.Writer, v *variableRow) error {
-	for p, err := range c.sys.pubsVariables.Prefix(c.Scope.Key(v.EnvID, v.GroupID, v.Name)).Rows(w) {
+	for p, err := range of(c.sys).pubsVariables.Prefix(c.Scope.Key(v.EnvID, v.GroupID, v.Name)).Rows(w) {
 		if err != nil {
 			return err
 		}
-		_, err = c.sys.versionRows.Change(w, c.Scope, p.Version, func(row *versionRow) error {
+		_, err = of(c.sys).versionRows.Change(w, c.Scope, p.Version, func(row *versionRow) error {
 			values, err := c.resolve(w, &row.Spec, p.Env, row.Values)
 			if err == nil {
 				row.Values = values
@@ -157,14 +157,14 @@ func (c Control) refresh(w storage.Writer, v *variableRow) error {
 // which the document is silent.
 func (c Control) DeleteVariable(ctx context.Context, id string) error {
 	return c.Write(ctx, func(w storage.Writer) error {
-		row, err := c.sys.variableRows.Load(w, c.Scope, id)
+		row, err := of(c.sys).variableRows.Load(w, c.Scope, id)
 		if err != nil {
 			return err
 		}
 		if err := c.changeGroup(w, row.GroupID, core.RoleDelete); err != nil {
 			return err
 		}
-		return c.sys.variableRows.Delete(w, c.Scope, id)
+		return of(c.sys).variableRows.Delete(w, c.Scope, id)
 	})
 }
 
@@ -174,7 +174,7 @@ func (c Control) Variable(_ context.Context, id string) (Variable, error) {
 	if err != nil {
 		return Variable{}, err
 	}
-	row, err := c.sys.variableRows.Get(st, c.Scope, id)
+	row, err := of(c.sys).variableRows.Get(st, c.Scope, id)
 	if err != nil {
 		return Variable{}, err
 	}
@@ -185,7 +185,7 @@ func (c Control) Variable(_ context.Context, id string) (Variable, error) {
 }
 
 func (c Control) seesGroup(st *mirror.State, id string) bool {
-	g, found := c.sys.groupRows.Mirror.Get(st, c.Scope.Key(id))
+	g, found := of(c.sys).groupRows.Mirror.Get(st, c.Scope.Key(id))
 	return found && c.sees(st, g.AppID)
 }
 
@@ -204,14 +204,14 @@ func (c Control) Variables(_ context.Context, q VariableQuery) (list.Page[Variab
 	if k.Err() != nil {
 		return list.Page[Variable]{}, k.Err()
 	}
-	if _, err := c.sys.groupRows.Get(st, c.Scope, q.GroupID); err != nil {
+	if _, err := of(c.sys).groupRows.Get(st, c.Scope, q.GroupID); err != nil {
 		return list.Page[Variable]{}, err
 	}
 	if !c.seesGroup(st, q.GroupID) {
 		return list.Page[Variable]{}, fault.Of("APIG.1101")
 	}
 	whole := q.Precise.Has("name") || q.Precise.Has("variable_name")
-	page := c.sys.variablesByGroup.Prefix(st, c.Scope.Key(), table.Str(q.GroupID)).Where(func(v *variableRow) bool {
+	page := of(c.sys).variablesByGroup.Prefix(st, c.Scope.Key(), table.Str(q.GroupID)).Where(func(v *variableRow) bool {
 		return list.Is(v.EnvID, q.EnvID) && list.Matches(v.Name, q.Name, whole)
 	}).Page(window)
 	return list.Of(page.Rows, page.Total, func(v *variableRow) Variable { return v.Variable }), nil

@@ -84,7 +84,7 @@ type versions struct {
 	versionsByAPI *mirror.Order[versionRow] // by API, newest first
 }
 
-func declareVersions(c *core.Core, s *System) versions {
+func declareVersions(c *core.Core, s *system) versions {
 	x := core.Declare(c, "version", "APIG.3022", func(v *versionRow) table.Key { return v.Scope.Key(v.ID) })
 	return versions{
 		versionRows: x,
@@ -106,11 +106,11 @@ func (c Control) Version(_ context.Context, id string) (Version, error) {
 			ID: v.API, APISpec: v.Spec.Clone(), Status: 1, Arrange: 2, Registered: v.Registered, Updated: v.Updated,
 			RunEnvID: v.Env, PublishID: v.Publication,
 		},
-		Subdomain: c.sys.subdomain(v.Spec.GroupID), Subdomains: []string{c.sys.subdomain(v.Spec.GroupID)},
+		Subdomain: of(c.sys).subdomain(v.Spec.GroupID), Subdomains: []string{of(c.sys).subdomain(v.Spec.GroupID)},
 		VersionID: v.ID, Published: v.Published,
 	}
 	c.nameAPI(st, &show.API)
-	if env, found := c.sys.envs.Mirror.Get(st, c.Scope.Key(v.Env)); found {
+	if env, found := of(c.sys).envs.Mirror.Get(st, c.Scope.Key(v.Env)); found {
 		show.RunEnvName = env.Name
 	}
 	return show, nil
@@ -121,11 +121,11 @@ func (c Control) seenVersion(id string) (*mirror.State, *versionRow, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := c.sys.versionRows.Get(st, c.Scope, id)
+	v, err := of(c.sys).versionRows.Get(st, c.Scope, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	if api, err := c.sys.drafts.Get(st, c.Scope, v.API); err != nil || !c.sees(st, api.AppID) {
+	if api, err := of(c.sys).drafts.Get(st, c.Scope, v.API); err != nil || !c.sees(st, api.AppID) {
 		return nil, nil, orFault(err, "APIG.1102")
 	}
 	return st, v, nil
@@ -135,20 +135,20 @@ func (c Control) seenVersion(id string) (*mirror.State, *versionRow, error) {
 // is not online: APIG.3015, on which the document is silent.
 func (c Control) DeleteVersion(ctx context.Context, id string) error {
 	return c.Write(ctx, func(w storage.Writer) error {
-		v, err := c.sys.versionRows.Load(w, c.Scope, id)
+		v, err := of(c.sys).versionRows.Load(w, c.Scope, id)
 		if err != nil {
 			return err
 		}
-		api, err := c.sys.drafts.Load(w, c.Scope, v.API)
+		api, err := of(c.sys).drafts.Load(w, c.Scope, v.API)
 		if err != nil {
 			return err
 		}
 		if _, err := c.permit(w, api.AppID, core.RoleModify); err != nil {
 			return err
 		}
-		_, err = c.sys.pubs.Change(w, c.Scope, v.Publication, func(p *publicationRow) error {
+		_, err = of(c.sys).pubs.Change(w, c.Scope, v.Publication, func(p *publicationRow) error {
 			if p.Version != id {
-				return c.sys.pubs.Missing(id)
+				return of(c.sys).pubs.Missing(id)
 			}
 			p.offline()
 			return nil
@@ -170,16 +170,16 @@ func (c Control) History(_ context.Context, q HistoryQuery) (list.Page[HistoryEn
 		return list.Page[HistoryEntry]{}, k.Err()
 	}
 	name := func(v *versionRow) string {
-		if env, found := c.sys.envs.Mirror.Get(st, c.Scope.Key(v.Env)); found {
+		if env, found := of(c.sys).envs.Mirror.Get(st, c.Scope.Key(v.Env)); found {
 			return env.Name
 		}
 		return ""
 	}
-	page := c.sys.versionsByAPI.Prefix(st, c.Scope.Key(), table.Str(q.APIID)).Where(func(v *versionRow) bool {
+	page := of(c.sys).versionsByAPI.Prefix(st, c.Scope.Key(), table.Str(q.APIID)).Where(func(v *versionRow) bool {
 		return list.Is(v.Env, q.EnvID) && list.Matches(name(v), q.EnvName, false)
 	}).Page(window)
 	return list.Of(page.Rows, page.Total, func(v *versionRow) HistoryEntry {
-		p, _ := c.sys.pubs.Mirror.Get(st, c.Scope.Key(v.Publication))
+		p, _ := of(c.sys).pubs.Mirror.Get(st, c.Scope.Key(v.Publication))
 		return HistoryEntry{
 			VersionID: v.ID, Number: v.number(), APIID: v.API, EnvID: v.Env, EnvName: name(v), Remark: v.Remark,
 			Published: v.Published, Status: yesNo(p != nil && p.Version == v.ID),
@@ -202,23 +202,23 @@ func (c Control) Runtime(_ context.Context, q RuntimeQuery) (Runtime, error) {
 	if q.EnvID == "" {
 		q.EnvID = ReleaseID
 	}
-	env, err := c.sys.envs.Get(st, c.Scope, q.EnvID)
+	env, err := of(c.sys).envs.Get(st, c.Scope, q.EnvID)
 	if err != nil {
 		return Runtime{}, err
 	}
-	p, found := c.sys.publicationOf(st, c.Scope, q.APIID, q.EnvID)
+	p, found := of(c.sys).publicationOf(st, c.Scope, q.APIID, q.EnvID)
 	if !found || !p.live() {
 		return Runtime{}, fault.Of("APIG.3015")
 	}
-	v, err := c.sys.versionRows.Get(st, c.Scope, p.Version)
+	v, err := of(c.sys).versionRows.Get(st, c.Scope, p.Version)
 	if err != nil {
 		return Runtime{}, err
 	}
 	show := Runtime{
 		ID: q.APIID, APISpec: v.Spec.Clone().withoutBackends(), RunEnvName: env.Name, RunEnvID: env.ID, PublishID: p.ID,
-		Subdomain: c.sys.subdomain(p.Group), Subdomains: []string{c.sys.subdomain(p.Group)},
+		Subdomain: of(c.sys).subdomain(p.Group), Subdomains: []string{of(c.sys).subdomain(p.Group)},
 	}
-	if g, found := c.sys.groupRows.Mirror.Get(st, c.Scope.Key(p.Group)); found {
+	if g, found := of(c.sys).groupRows.Mirror.Get(st, c.Scope.Key(p.Group)); found {
 		show.GroupName = g.Name
 	}
 	return show, nil
