@@ -250,6 +250,47 @@ func TestTwoSystemsOnOneStore(t *testing.T) {
 	w.equal("registered", registered, 1)
 }
 
+// A system that has not heard yet of what another one on the store has written
+// logs in and sets passwords by the store.
+func TestASystemThatIsBehind(t *testing.T) {
+	for name, call := range map[string]func(*world, *milesight.Tenant) error{
+		"a log-in of a new user": func(w *world, behind *milesight.Tenant) error {
+			user := newUser("new")
+			_, err := w.host.CreateUser(w.ctx, user)
+			w.ok(err)
+			_, err = behind.Token(w.ctx, request(user.Email, user.Password))
+			return err
+		},
+		"a log-in with a new password": func(w *world, behind *milesight.Tenant) error {
+			w.ok(w.host.ResetPassword(w.ctx, w.ann, "another"))
+			_, err := behind.Token(w.ctx, request("ann@x", "another"))
+			return err
+		},
+		"a reset of a new user's password": func(w *world, behind *milesight.Tenant) error {
+			u, err := w.host.CreateUser(w.ctx, newUser("new"))
+			w.ok(err)
+			return behind.Host().ResetPassword(w.ctx, u.ID, "another")
+		},
+		"a change of a new password": func(w *world, behind *milesight.Tenant) error {
+			caller, err := behind.Authenticate(w.token.AccessToken)
+			w.ok(err)
+			here, err := w.tenant.Authenticate(w.token.AccessToken)
+			w.ok(err)
+			w.ok(here.ChangePassword(w.ctx, password, "another"))
+			return caller.ChangePassword(w.ctx, "another", "a third")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.token = w.logIn("ann")
+			sys, err := milesight.New(storagetest.Late(w.store), milesight.Config{Clock: w.clock.now, Hasher: milesight.PBKDF2{Iterations: 1}})
+			w.ok(err)
+			defer sys.Close()
+			w.ok(call(w, w.in(sys)))
+		})
+	}
+}
+
 // Administrators who change the same roles at the same time lose nothing, while
 // others judge without waiting.
 func TestConcurrentAdministratorsLoseNothing(t *testing.T) {

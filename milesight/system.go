@@ -133,6 +133,12 @@ func (s *System) now() time.Time { return s.config.Clock().UTC().Round(0) }
 
 func (s *System) state() *state { return s.live.State() }
 
+// view reads one snapshot of the store, for what is about to be changed: another
+// system may have written what this one does not know yet.
+func (s *System) view(ctx context.Context, fn func(storage.Reader) error) error {
+	return internal(s.store.View(ctx, fn))
+}
+
 // update runs a transaction and returns when this system judges by it.
 func (s *System) update(ctx context.Context, fn func(storage.Writer) error) error {
 	_, err := s.live.Update(ctx, fn)

@@ -97,6 +97,7 @@ type tables struct {
 	resources *table.Table[resourceRow]
 	sessions  *table.Table[sessionRow]
 
+	usersByEmail      *table.Unique[userRow]
 	userRolesByRole   *table.Index[userRoleRow]
 	grantsByResource  *table.Index[grantRow]
 	contents          *table.Index[resourceRow]
@@ -120,7 +121,6 @@ type mirrors struct {
 	resources *mirror.Mirror[resourceRow]
 	sessions  *mirror.Mirror[sessionRow]
 
-	usersByEmail     *mirror.Order[userRow]
 	usersNewest      *mirror.Order[userRow]
 	rolesNewest      *mirror.Order[roleRow]
 	holders          *mirror.Order[userRoleRow]
@@ -174,8 +174,8 @@ func newTables() tables {
 		grantNumber: s.Sequence("grant"),
 		sessionID:   s.Sequence("session"),
 	}
-	t.users.Unique("email", func(r *userRow) table.Key { return tenantKey(r.Tenant) + emailKey(r.Email) }).
-		References(t.tenants, table.Restrict)
+	t.usersByEmail = t.users.Unique("email", func(r *userRow) table.Key { return tenantKey(r.Tenant) + emailKey(r.Email) })
+	t.usersByEmail.References(t.tenants, table.Restrict)
 	t.roles.Unique("name", func(r *roleRow) table.Key { return tenantKey(r.Tenant) + textKey(r.Name) }).
 		References(t.tenants, table.Restrict)
 	t.menus.Unique("code", func(r *menuRow) table.Key { return tenantKey(r.Tenant) + textKey(r.Code) }).
@@ -231,7 +231,6 @@ func newMirrors(t *tables) mirrors {
 		resources: mirror.Of(set, t.resources, (*resourceRow).key),
 		sessions:  mirror.Of(set, t.sessions, (*sessionRow).key),
 	}
-	m.usersByEmail = m.users.Order(func(r *userRow) table.Key { return emailKey(r.Email) })
 	m.usersNewest = m.users.Order(func(r *userRow) table.Key { return table.Desc(table.Int(r.ID)) })
 	m.rolesNewest = m.roles.Order(func(r *roleRow) table.Key { return table.Desc(table.Int(r.ID)) })
 	m.holders = m.userRoles.Order(func(r *userRoleRow) table.Key {

@@ -75,13 +75,17 @@ func (t *Tenant) Token(ctx context.Context, r TokenRequest) (Token, error) {
 }
 
 func (t *Tenant) logIn(ctx context.Context, email, password string) (Token, error) {
-	st := t.sys.state()
-	u, found := t.sys.mirrors.usersByEmail.Prefix(st.rows, t.key, emailKey(email)).First()
-	hash := ""
-	if found {
-		hash = u.Password
-	} else {
-		var err error
+	var u userRow
+	err := t.sys.view(ctx, func(r storage.Reader) (err error) {
+		u, err = t.sys.tables.usersByEmail.Get(r, t.key+emailKey(email))
+		return err
+	})
+	found := err == nil
+	if err != nil && !errors.Is(err, table.ErrNotFound) {
+		return Token{}, err
+	}
+	hash := u.Password
+	if !found {
 		if hash, err = t.sys.decoy(); err != nil {
 			return Token{}, internal(err)
 		}

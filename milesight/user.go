@@ -290,18 +290,20 @@ func (c Caller) ResetPassword(ctx context.Context, id UserID, password string) e
 // ChangePassword sets the caller's own password. His other sessions end, the one
 // that he calls from goes on.
 func (c Caller) ChangePassword(ctx context.Context, old, password string) error {
-	st := c.tenant.sys.state()
-	if err := c.allow(st, ownAccount); err != nil {
+	if err := c.allow(c.tenant.sys.state(), ownAccount); err != nil {
 		return err
 	}
-	u, found := c.tenant.user(st, c.UserID())
-	if !found {
+	if c.UserID() == 0 {
 		return badToken()
 	}
 	if err := checkPassword("old_password", old); err != nil {
 		return err
 	}
 	if err := checkPassword("new_password", password); err != nil {
+		return err
+	}
+	u, err := c.tenant.stored(ctx, c.UserID())
+	if err != nil {
 		return err
 	}
 	wrong := func() error {
@@ -320,9 +322,22 @@ func (c Caller) ChangePassword(ctx context.Context, old, password string) error 
 	})
 }
 
+// stored is the row of a user as the store has it.
+func (t *Tenant) stored(ctx context.Context, id UserID) (userRow, error) {
+	var u userRow
+	err := t.sys.view(ctx, func(r storage.Reader) (err error) {
+		u, err = t.sys.tables.users.Get(r, idKey(t.id, id))
+		return err
+	})
+	if errors.Is(err, table.ErrNotFound) {
+		err = notFound("user_id", id)
+	}
+	return u, err
+}
+
 func (c Caller) setPassword(ctx context.Context, id UserID, password string, check func(*userRow) error) error {
-	if _, found := c.tenant.user(c.tenant.sys.state(), id); !found {
-		return notFound("user_id", id) // before the work of hashing
+	if _, err := c.tenant.stored(ctx, id); err != nil {
+		return err // before the work of hashing
 	}
 	hash, err := c.tenant.sys.hash(password)
 	if err != nil {
