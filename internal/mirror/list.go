@@ -10,7 +10,7 @@ import (
 // List is rows of one state in one order, perhaps a part of them. It is a
 // value; its methods return a changed copy. The zero List is empty.
 type List[T any] struct {
-	tree     *tree[T]
+	tree     *tree
 	from, to string // of keys; an empty to is no bound
 	keep     func(*T) bool
 }
@@ -34,10 +34,11 @@ func (l List[T]) All() iter.Seq[*T] {
 		if l.tree == nil {
 			return
 		}
-		l.tree.Ascend(l.from, func(key string, row *T) bool {
+		l.tree.Ascend(l.from, func(key string, held any) bool {
 			if l.to != "" && key >= l.to {
 				return false
 			}
+			row := held.(*T)
 			return l.keep != nil && !l.keep(row) || yield(row)
 		})
 	}
@@ -70,7 +71,7 @@ func (l List[T]) span() (first, end int) {
 }
 
 // rank is how many keys of the tree are less than key.
-func rank[T any](t *tree[T], key string) int {
+func rank(t *tree, key string) int {
 	return sort.Search(t.Len(), func(i int) bool {
 		at, _, _ := t.GetAt(i)
 		return at >= key
@@ -108,8 +109,8 @@ func (l List[T]) Page(w table.Window) table.Page[*T] {
 			return page
 		}
 		from, _, _ := l.tree.GetAt(first + w.Offset)
-		l.tree.Ascend(from, func(_ string, row *T) bool {
-			page.Rows = append(page.Rows, row)
+		l.tree.Ascend(from, func(_ string, row any) bool {
+			page.Rows = append(page.Rows, row.(*T))
 			return len(page.Rows) < show
 		})
 		return page

@@ -138,32 +138,35 @@ func (m *Mirror[T]) Order(key func(*T) table.Key) *Order[T] {
 	return o
 }
 
-type tree[T any] = btree.Map[string, *T]
+// tree is rows by key, each a *T of its Mirror. It is not generic, as nothing is
+// here that need not be: each instance of the tree is 120 functions to compile,
+// again in every package that can reach it.
+type tree = btree.Map[string, any]
 
 // rows is what a State has of one table: a bucket for each scope. It is never
 // changed once a state has it.
-type rows[T any] struct {
-	scopes btree.Map[string, *bucket[T]]
+type rows struct {
+	scopes btree.Map[string, *bucket]
 	// changed are the keys of the rows that the commit changed which made
 	// these of those before; nil when they were built anew.
 	changed []table.Key
 }
 
-type bucket[T any] struct {
-	byKey  *tree[T]
-	orders []*tree[T]
+type bucket struct {
+	byKey  *tree
+	orders []*tree
 }
 
-func (m *Mirror[T]) newBucket() *bucket[T] {
-	b := &bucket[T]{byKey: new(tree[T]), orders: make([]*tree[T], len(m.orders))}
+func newBucket(orders int) *bucket {
+	b := &bucket{byKey: new(tree), orders: make([]*tree, orders)}
 	for i := range b.orders {
-		b.orders[i] = new(tree[T])
+		b.orders[i] = new(tree)
 	}
 	return b
 }
 
-func (b *bucket[T]) copy() *bucket[T] {
-	c := &bucket[T]{byKey: b.byKey.Copy(), orders: make([]*tree[T], len(b.orders))}
+func (b *bucket) copy() *bucket {
+	c := &bucket{byKey: b.byKey.Copy(), orders: make([]*tree, len(b.orders))}
 	for i, o := range b.orders {
 		c.orders[i] = o.Copy()
 	}
@@ -173,13 +176,14 @@ func (b *bucket[T]) copy() *bucket[T] {
 func scopeOf(key table.Key) string { return string(key[:len(key)-len(key.Rest())]) }
 
 // set puts the row under its key, or with a nil row removes what is there.
-func (m *Mirror[T]) set(b *bucket[T], key table.Key, row *T) {
-	var old *T
+func (m *Mirror[T]) set(b *bucket, key table.Key, row *T) {
+	var was any
 	if row != nil {
-		old, _ = b.byKey.Set(string(key), row)
+		was, _ = b.byKey.Set(string(key), row)
 	} else {
-		old, _ = b.byKey.Delete(string(key))
+		was, _ = b.byKey.Delete(string(key))
 	}
+	old, _ := was.(*T) // or nil
 	for i, o := range m.orders {
 		var before, now table.Key
 		if old != nil {
@@ -198,7 +202,7 @@ func (m *Mirror[T]) set(b *bucket[T], key table.Key, row *T) {
 }
 
 func (m *Mirror[T]) build(r storage.Reader) (any, error) {
-	all := &rows[T]{}
+	all := &rows{}
 	for row, err := range m.table.All().Rows(r) {
 		if err != nil {
 			return nil, err
@@ -206,7 +210,7 @@ func (m *Mirror[T]) build(r storage.Reader) (any, error) {
 		key := m.key(&row)
 		b, found := all.scopes.Get(scopeOf(key))
 		if !found {
-			b = m.newBucket()
+			b = newBucket(len(m.orders))
 			all.scopes.Set(scopeOf(key), b)
 		}
 		m.set(b, key, &row)
@@ -215,16 +219,16 @@ func (m *Mirror[T]) build(r storage.Reader) (any, error) {
 }
 
 func (m *Mirror[T]) apply(old any, c storage.Commit) (any, error) {
-	current := old.(*rows[T])
-	var next *rows[T]
+	current := old.(*rows)
+	var next *rows
 	var scope string
-	var b *bucket[T] // the copy of scope's
+	var b *bucket // the copy of scope's
 	for ch, err := range m.table.Changes(c) {
 		if err != nil {
 			return nil, err
 		}
 		if next == nil {
-			next = &rows[T]{scopes: *current.scopes.Copy()}
+			next = &rows{scopes: *current.scopes.Copy()}
 		}
 		// Changes come in the order of keys, so scope by scope.
 		if s := scopeOf(ch.Key); b == nil || s != scope {
@@ -232,7 +236,7 @@ func (m *Mirror[T]) apply(old any, c storage.Commit) (any, error) {
 			if was, found := next.scopes.Get(scope); found {
 				b = was.copy()
 			} else {
-				b = m.newBucket()
+				b = newBucket(len(m.orders))
 			}
 			next.scopes.Set(scope, b)
 		}
@@ -249,8 +253,8 @@ func (m *Mirror[T]) apply(old any, c storage.Commit) (any, error) {
 	return next, nil
 }
 
-func (m *Mirror[T]) bucket(s *State, scope table.Key) *bucket[T] {
-	b, _ := s.parts[m.slot].(*rows[T]).scopes.Get(string(scope))
+func (m *Mirror[T]) bucket(s *State, scope table.Key) *bucket {
+	b, _ := s.parts[m.slot].(*rows).scopes.Get(string(scope))
 	return b
 }
 
@@ -260,7 +264,9 @@ func (m *Mirror[T]) Get(s *State, key table.Key) (row *T, found bool) {
 	if b == nil {
 		return nil, false
 	}
-	return b.byKey.Get(string(key))
+	was, _ := b.byKey.Get(string(key))
+	row, found = was.(*T)
+	return row, found
 }
 
 // In is the rows of a scope in the order of their primary keys.
@@ -300,10 +306,10 @@ func (o *Order[T]) Prefix(s *State, scope, prefix table.Key) List[T] {
 // Rows is the rows of all scopes.
 func (m *Mirror[T]) Rows(s *State) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
-		s.parts[m.slot].(*rows[T]).scopes.Scan(func(_ string, b *bucket[T]) bool {
+		s.parts[m.slot].(*rows).scopes.Scan(func(_ string, b *bucket) bool {
 			more := true
-			b.byKey.Scan(func(_ string, row *T) bool {
-				more = yield(row)
+			b.byKey.Scan(func(_ string, row any) bool {
+				more = yield(row.(*T))
 				return more
 			})
 			return more

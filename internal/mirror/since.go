@@ -22,7 +22,7 @@ func (m *Mirror[T]) Since(before, after *State) (keys []table.Key, known bool) {
 			return nil, false
 		}
 		if m.Changed(st, next) {
-			now := next.parts[m.slot].(*rows[T])
+			now := next.parts[m.slot].(*rows)
 			if now.changed == nil {
 				return nil, false
 			}
