@@ -276,6 +276,9 @@ func (t *Table[T]) remove(w storage.Writer, pk Key) error {
 
 // get is Reader.Get with a bool in place of ErrNotFound.
 func get(r storage.Reader, key string) (value string, found bool, err error) {
+	if len(key) > storage.MaxKey {
+		return "", false, nil // no row has it, however long the name that somebody asks for
+	}
 	value, err = r.Get(key)
 	switch {
 	case err == nil:

@@ -301,6 +301,23 @@ func TestTooLongKeyIsTheStoresError(t *testing.T) {
 	}
 }
 
+func TestNoRowHasAKeyThatIsTooLong(t *testing.T) {
+	h := newHouse(t)
+	err := h.store.View(t.Context(), func(r storage.Reader) error {
+		long := table.Str(strings.Repeat("x", storage.MaxKey))
+		if _, err := h.apps.Get(r, long); !errors.Is(err, table.ErrNotFound) {
+			t.Errorf("by primary key: %v, want ErrNotFound", err)
+		}
+		if _, err := h.byName.Get(r, long); !errors.Is(err, table.ErrNotFound) {
+			t.Errorf("by a unique key: %v, want ErrNotFound", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // A string that is not UTF-8 would come back changed, and its index entries
 // would not be found again.
 func TestRowThatJSONWouldChangeIsRefused(t *testing.T) {

@@ -107,6 +107,14 @@ func TestACLErrors(t *testing.T) {
 	f.refused("GET", bindings+"/unbinded-apis", nil, 400, "APIG.2001", "parameterName:acl_id")
 	f.refused("GET", bindings+"/binded-acls?api_id=nope", nil, 404, "APIG.3002", "")
 
+	// Nothing has an id longer than a store's keys.
+	huge := `["` + strings.Repeat("x", 2000) + `"]`
+	for target, body := range map[string]string{acls + "?action=delete": `{"acls":` + huge + `}`, bindings + "?action=delete": `{"acl_bindings":` + huge + `}`} {
+		if r := f.do("PUT", target, body); r.status != 200 || r.member("success_count") != 0.0 {
+			t.Errorf("%s of a huge id: %d %.200s", target, r.status, r.raw)
+		}
+	}
+
 	// The document's sample writes the name of the list with a dash.
 	r := f.do("PUT", bindings+"?action=delete", `{"acl-bindings":["`+bound.ID+`","`+bound.ID+`"]}`)
 	if r.status != 200 || r.member("success_count") != 1.0 || !strings.Contains(string(r.raw), "APIG.3010") {
