@@ -24,7 +24,10 @@ func (d Deployed) Name() string { return d.version.Spec.Name }
 
 func (n Snapshot) deployed(p *publicationRow) (Deployed, bool) {
 	v, found := of(n.sys).versionRows.Mirror.Get(n.state, n.scope.Key(p.Version))
-	return Deployed{p.ID, p.API, p.Env, p.Group, p.Version, v}, found && p.live()
+	if !found || !p.live() {
+		return Deployed{}, false
+	}
+	return Deployed{p.ID, p.API, p.Env, p.Group, p.Version, v}, true
 }
 
 // Deployed yields what is online, that published last first.
