@@ -3,9 +3,11 @@ package emulator
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-go/gatehouse/roma"
+	"github.com/gatehouse-go/gatehouse/roma/apic"
 	"github.com/gatehouse-go/gatehouse/roma/gateway"
 	"github.com/gatehouse-go/gatehouse/roma/iam"
 	romarest "github.com/gatehouse-go/gatehouse/roma/rest"
@@ -29,6 +31,7 @@ func (e *Emulator) openROMA(ctx context.Context, s *systems) (http.Handler, erro
 	var err error
 	s.roma, err = roma.New(e.store, roma.Config{
 		Clock: e.clock.now, Authenticator: users, Directory: users, Logger: e.config.Logger,
+		APIC: apic.Config{Resolvers: apic.Resolvers{Function: isFunction}},
 	})
 	if err != nil {
 		return nil, err
@@ -46,6 +49,16 @@ func (e *Emulator) openROMA(ctx context.Context, s *systems) (http.Handler, erro
 		return nil, err
 	}
 	return romarest.New(s.roma, romarest.Options{Logger: e.config.Logger})
+}
+
+// isFunction reports whether there is a function with a URN. The emulator has no
+// functions to call; it takes every URN of the document's form for one, so that
+// APIs with a FUNCTION backend can be made, and knows no other:
+// urn:fss:<region>:<project>:function:<package>:<name>[:<version>].
+func isFunction(_ context.Context, urn string) (bool, error) {
+	parts := strings.Split(urn, ":")
+	ok := (len(parts) == 7 || len(parts) == 8) && parts[0] == "urn" && parts[1] == "fss" && parts[4] == "function"
+	return ok && !slices.Contains(parts, ""), nil
 }
 
 // romaOr gives a surface the paths of ROMA's API and another one the rest.

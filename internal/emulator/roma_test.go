@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,6 +41,29 @@ func TestROMAStartsWithOneInstanceAndRELEASE(t *testing.T) {
 			}
 		}
 		c.want(200, "POST", "/_emulator/reset", "")
+	}
+}
+
+// A FUNCTION backend is of a function whose URN has the document's form; there is
+// no other (01, vector 8).
+func TestROMAKnowsFunctionsByTheFormOfTheirURN(t *testing.T) {
+	config := Defaults()
+	c := start(t, config)
+	base := romaBase(config.ROMA)
+	_, group := c.roma("demo-token", "POST", base+"/api-groups", `{"name":"group_1"}`)
+	for urn, want := range map[string]int{
+		"urn:fss:region01:73d69ae0cfcf460190522d06b60f05ad:function:default:auto_testfunc93749": 201,
+		"urn:fss:r:p:function:default:f:latest":                                                 201,
+		"urn:unknown":                                                                           404,
+		"urn:fss:r:p:function:default:":                                                         404,
+		"urn:fss:r:p:trigger:default:f":                                                         404,
+		"urn:fss:r:p:function:default:f:v1:x":                                                   404,
+	} {
+		status, answer := c.roma("demo-token", "POST", base+"/apis", `{"name":"api_`+strconv.Itoa(len(urn))+`","type":1,"req_protocol":"HTTP","req_method":"GET","req_uri":"/`+strconv.Itoa(len(urn))+
+			`","auth_type":"NONE","backend_type":"FUNCTION","group_id":"`+group["id"].(string)+`","func_info":{"function_urn":"`+urn+`","invocation_type":"sync","timeout":5000}}`)
+		if status != want || want == 404 && answer["error_code"] != "APIG.3019" {
+			t.Errorf("%s: %d %v, want %d", urn, status, answer, want)
+		}
 	}
 }
 
