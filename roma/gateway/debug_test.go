@@ -74,7 +74,11 @@ func TestDebugServesTheDraftToDevelopersAndWhatIsOnlineToOthers(t *testing.T) {
 	env, err := s.ctl.CreateEnvironment(s.ctx, apic.EnvironmentSpec{Name: "DEV"})
 	s.ok(err)
 	s.api("GET", "/other", echo(t))
-	s.answered("the draft", s.debug(p.APIID, apic.Debug{Path: "/mocked"}), "200", "\r\n\r\ndraft")
+	draft := s.debug(p.APIID, apic.Debug{Path: "/mocked"})
+	s.answered("the draft", draft, "200", "\r\n\r\ndraft")
+	if want := "api passes: API " + p.APIID + ", its draft, in RELEASE\n"; !strings.Contains(draft.Log, want) {
+		t.Errorf("the log of the draft is without %q:\n%s", want, draft.Log)
+	}
 	s.answered("online", s.debug(p.APIID, apic.Debug{Mode: "CONSUMER", Path: "/mocked"}), "200", "\r\n\r\nonline")
 	s.answered("bought", s.debug(p.APIID, apic.Debug{Mode: "MARKET", Path: "/mocked", Stage: "ignored"}), "200", "\r\n\r\nonline")
 	s.answered("not online there", s.debug(p.APIID, apic.Debug{Mode: "CONSUMER", Stage: env.Name, Path: "/mocked"}), "404", "}\n")

@@ -146,7 +146,10 @@ func (c *call) find() *refusal {
 			return refused
 		}
 	}
-	if c.trace != nil {
+	switch {
+	case c.route.isDraft():
+		c.note("API %s, its draft, in %s", c.route.APIID, c.stage.name)
+	case c.trace != nil:
 		c.note("API %s, version %s, in %s", c.route.APIID, c.route.VersionID, c.stage.name)
 	}
 	return c.checkScheme(h)
