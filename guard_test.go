@@ -206,6 +206,44 @@ func TestEveryPackageHasADoc(t *testing.T) {
 	}
 }
 
+// The map has every package, with the modules nested below, and the places that it
+// names are there.
+func TestTheMapHasEveryPackage(t *testing.T) {
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, m := range regexp.MustCompile("`([a-z0-9/]+)`").FindAllStringSubmatch(string(text), -1) {
+		names[strings.TrimSuffix(m[1], "/")] = true
+	}
+	var places []string
+	for _, p := range packages(t) {
+		places = append(places, p.dir)
+	}
+	modules, err := filepath.Glob("*/*/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modules {
+		places = append(places, path.Dir(filepath.ToSlash(m)))
+	}
+	for _, dir := range places {
+		if dir != "" && !names[dir] {
+			t.Errorf("ARCHITECTURE.md does not have %s", dir)
+		}
+	}
+	for name := range names {
+		first, _, inside := strings.Cut(name, "/")
+		if _, err := os.Stat(first); !inside || err != nil {
+			continue // another's, as net/http
+		}
+		if _, err := os.Stat(name); err != nil {
+			t.Errorf("ARCHITECTURE.md has %s, which is not there", name)
+		}
+	}
+}
+
 func TestRootRequiresOnlyTheCore(t *testing.T) {
 	text, err := os.ReadFile("go.mod")
 	if err != nil {

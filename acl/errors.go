@@ -28,6 +28,7 @@ type ItemError struct {
 	kind   error
 }
 
+// Error names the item by its number and its text, and what is wrong with it.
 func (e *ItemError) Error() string {
 	// The quoting and shortening of hostile text is the same everywhere.
 	s := (&address.ParseError{Text: e.Text, Reason: e.Reason}).Sentence()

@@ -14,6 +14,7 @@ type ParseError struct {
 	Reason string // completes the sentence that the quoted text begins
 }
 
+// Error is "address: " and the sentence.
 func (e *ParseError) Error() string { return "address: " + e.Sentence() }
 
 // Sentence is the error without the name of this package, for callers that

@@ -1,6 +1,7 @@
 // Package roma is ROMA Connect: instances with their integration applications
 // and dictionaries, and the parts of an instance: the API gateway's control
-// plane (package apic).
+// plane (package apic), which package gateway serves calls by. Package rest serves
+// the vendor's API of both over HTTP.
 //
 //	users := iam.NewStatic()
 //	root := iam.Principal{UserID: "u1", UserName: "root", Access: iam.Full}

@@ -21,6 +21,16 @@
 //   - Every error is, by [errors.Is], one of the sentinels here, an error of the
 //     caller's own closure, a context's error, or the store's own fault (a lost
 //     connection, a full disk).
+//
+// A name that nobody else has, and a limit of three calls a minute:
+//
+//	_, err := store.Update(ctx, func(w storage.Writer) error {
+//		if _, err := w.Get("name|ann"); !errors.Is(err, storage.ErrNotFound) {
+//			return cmp.Or(err, errTaken)
+//		}
+//		return w.Put("name|ann", "7")
+//	})
+//	taken, err := store.Take(ctx, time.Now(), storage.Counter{Key: "calls|7", Limit: 3, Cost: 1, Period: time.Minute})
 package storage
 
 import "errors"
