@@ -192,6 +192,7 @@ func (c *call) signedBody() ([]byte, *refusal) {
 	if r.ContentLength > 0 {
 		b.Grow(int(min(r.ContentLength, 64<<10)) + bytes.MinRead)
 	}
+	c.hurry()
 	n, err := b.ReadFrom(io.LimitReader(r.Body, most+1))
 	switch {
 	case err != nil:
@@ -199,6 +200,7 @@ func (c *call) signedBody() ([]byte, *refusal) {
 	case n > most:
 		return nil, c.refuse(BodyTooLarge)
 	}
+	c.unhurry()
 	r.Body.Close()
 	c.body = b.Bytes()
 	r.Body = io.NopCloser(bytes.NewReader(c.body))

@@ -17,6 +17,7 @@ type call struct {
 	g    *Gateway
 	live *live
 	r    *http.Request
+	w    http.ResponseWriter // nil where nobody is answered: Judge, Explain
 
 	now   time.Time // by the gateway's clock: what limits, windows and signatures go by
 	began time.Time // by the machine's: what durations are measured from

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -71,6 +72,7 @@ type Config struct {
 	// safe for concurrent use, and quick.
 	Observe func(Observation)
 
+	slowest    time.Duration             // see call.hurry; 0 is slowestBody
 	hasten     func(vpc.Check) vpc.Check // for tests: whole seconds are long
 	probeClock func() time.Time          // Clock, if it was given
 }
@@ -109,6 +111,7 @@ func (c Config) complete(sys *roma.System) (Config, error) {
 			*f.value = f.zero
 		}
 	}
+	c.slowest = cmp.Or(c.slowest, slowestBody)
 	if c.MaxSignedBody < 0 {
 		return c, fmt.Errorf("gateway: MaxSignedBody %d is less than 0", c.MaxSignedBody)
 	}

@@ -149,6 +149,9 @@ func (c *call) fail(w http.ResponseWriter, refused *refusal) {
 	c.tellLatency(h)
 	c.allowOrigin(h)
 	c.closeUnread(h)
+	if c.r.ContentLength != 0 {
+		c.hurry()
+	}
 	h["Content-Type"] = contentJSON
 	if refused.Retry > 0 && refused.Retry != ratelimit.Never {
 		h["Retry-After"] = []string{strconv.FormatInt(int64(math.Ceil(refused.Retry.Seconds())), 10)}

@@ -7,7 +7,11 @@
 //	gw, err := gateway.New(sys, gateway.Config{Project: "project-1", Instance: "instance-1"})
 //	...
 //	defer gw.Close()
-//	http.ListenAndServe(":8080", gw)
+//	server := &http.Server{Addr: ":8080", Handler: gw, ReadHeaderTimeout: 10 * time.Second}
+//	server.ListenAndServe()
+//
+// The server bounds how long callers may take to send the head of a request,
+// the gateway how long they may take with its body.
 //
 // A change in the control plane takes effect when its call returns: a request
 // that begins afterwards is judged by it. A request is judged, whole, by one
@@ -122,6 +126,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve answers a call.
 func (g *Gateway) serve(w http.ResponseWriter, c *call) {
 	defer c.observe()
+	c.w = w
+	c.fitTrailers()
 	c.open(w.Header())
 	if c.tester == nil && c.asksToken() {
 		if refused := c.giveToken(w); refused != nil {
@@ -144,4 +150,5 @@ func (g *Gateway) serve(w http.ResponseWriter, c *call) {
 	if refused != nil {
 		c.fail(w, refused)
 	}
+	c.letGo()
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -38,13 +39,66 @@ func hasToken(values []string, token string) bool {
 }
 
 // isReserved reports whether a header is for the gateway alone: what it is
-// called with, and what it says of the caller to the backend.
+// called with, and what it says of the caller to the backend. So are those with
+// which some backends let callers replace the path that was judged, and Proxy,
+// which to a CGI program is the proxy of its own calls.
 func isReserved(name string) bool {
 	switch name {
-	case "X-Stage", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "X-Request-Id":
+	case "X-Stage", "Forwarded", "X-Real-Ip", "X-Request-Id", "X-Original-Url", "X-Rewrite-Url", "Proxy":
 		return true
 	}
-	return strings.HasPrefix(name, "X-Apig-") || strings.HasPrefix(name, "X-Sdk-")
+	return strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Apig-") || strings.HasPrefix(name, "X-Sdk-") ||
+		strings.IndexByte(name, '_') >= 0 && isDisguised(name)
+}
+
+// isDisguised reports whether a header is one that a backend must not get from
+// callers once it reads _ as -, as CGI and what came after it do.
+func isDisguised(name string) bool {
+	name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	return isHop(name) || isReserved(name) || name == "Content-Length" || name == "Host"
+}
+
+// isTrailer reports whether a field may follow a body (RFC 9110, 6.5.1): none
+// that says how to read, route or let in a request. Some backends take trailers
+// for headers.
+func isTrailer(name string) bool {
+	switch name {
+	case "Authorization", tokenHeader, appIDHeader, appSecretHeader, "Cookie", "Host", "Content-Length", "Content-Encoding", "Content-Type",
+		"Content-Range", "Expect", "Max-Forwards", "Range", "Cache-Control", "Pragma", "X-Http-Method-Override":
+		return false
+	}
+	return !isHop(name) && !isReserved(name)
+}
+
+// fitTrailers keeps trailers from the backend that are none.
+func (c *call) fitTrailers() {
+	if len(c.r.Trailer) > 0 {
+		c.r.Body = &trailed{c.r.Body, c.r.Trailer}
+		fitTrailers(c.r.Trailer)
+	}
+}
+
+func fitTrailers(h http.Header) {
+	for name := range h {
+		if !isTrailer(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// trailed is a body with trailers, which the server has at its end: those that
+// were announced, and others.
+type trailed struct {
+	io.ReadCloser
+	trailer http.Header
+}
+
+func (b *trailed) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		fitTrailers(b.trailer)
+	}
+	return n, err
 }
 
 // isSpent reports whether a header is credentials that were meant for the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 )
 
@@ -24,6 +25,8 @@ type upload struct {
 	done    atomic.Bool // a Read came to its end
 	ended   atomic.Bool
 	failed  atomic.Pointer[error] // what reading ended with, unless at its end
+
+	reading sync.Mutex // held while body is read
 }
 
 // Read reads the caller's body, one byte past the limit at most.
@@ -35,7 +38,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	if left := u.limit - u.read.Load() + 1; int64(len(p)) > left {
 		p = p[:left]
 	}
+	u.reading.Lock()
 	n, err := u.body.Read(p)
+	u.reading.Unlock()
 	if u.read.Add(int64(n)) > u.limit {
 		n, err = 0, errTooLarge
 	}
