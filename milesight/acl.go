@@ -122,12 +122,12 @@ func (e edit) userRole(was, is *userRoleRow) {
 func (e edit) roleMenu(was, is *roleMenuRow) {
 	if is == nil {
 		// The menu may have gone with the link, so its code is that of before.
-		if menu, known := e.sys.mirrors.menus.Get(e.was, idKey(was.Tenant, was.Menu)); known {
+		if menu, known := of(e.sys).mirrors.menus.Get(e.was, idKey(was.Tenant, was.Menu)); known {
 			e.tx.Revoke(roleOf(was.Tenant, was.Role), menu.opens())
 		}
 		return
 	}
-	if menu, known := e.sys.mirrors.menus.Get(e.rows, idKey(is.Tenant, is.Menu)); known {
+	if menu, known := of(e.sys).mirrors.menus.Get(e.rows, idKey(is.Tenant, is.Menu)); known {
 		e.tx.Grant(rbac.Grant{Role: roleOf(is.Tenant, is.Role), Permission: menu.opens()})
 	}
 }
@@ -144,7 +144,7 @@ func (e edit) resource(was, is *resourceRow) {
 		e.tx.Place(object(is.Tenant, is.Resource), object(is.Tenant, is.In))
 	}
 	if is.Resource.Type == Device && was == nil {
-		grants := e.sys.mirrors.grantsByResource.Prefix(e.rows, tenantKey(is.Tenant), is.Resource.key())
+		grants := of(e.sys).mirrors.grantsByResource.Prefix(e.rows, tenantKey(is.Tenant), is.Resource.key())
 		for g := range grants.All() {
 			e.grant(nil, g)
 		}
@@ -164,7 +164,7 @@ func (e edit) grant(was, is *grantRow) {
 }
 
 func (e edit) known(t TenantID, r Resource) bool {
-	_, known := e.sys.mirrors.resources.Get(e.rows, tenantKey(t)+r.key())
+	_, known := of(e.sys).mirrors.resources.Get(e.rows, tenantKey(t)+r.key())
 	return known
 }
 

@@ -31,7 +31,7 @@ func (c Caller) Grants(role RoleID, rt ResourceType, p PageRequest) (Page[Grant]
 			return Page[Grant]{}, err
 		}
 	}
-	rows := c.tenant.sys.mirrors.grantsNewest.Prefix(st.rows, c.tenant.key, table.Int(role))
+	rows := of(c.tenant.sys).mirrors.grantsNewest.Prefix(st.rows, c.tenant.key, table.Int(role))
 	if rt != "" {
 		rows = rows.Where(func(r *grantRow) bool { return r.Resource.Type == rt })
 	}
@@ -49,7 +49,7 @@ func (c Caller) AssociateResources(ctx context.Context, role RoleID, resources .
 // reaching.
 func (c Caller) DisassociateResources(ctx context.Context, role RoleID, resources ...Resource) error {
 	return c.changeGrants(ctx, role, resources, func(w storage.Writer, role RoleID, r Resource) error {
-		err := c.tenant.sys.tables.grants.Delete(w, idKey(c.tenant.id, role)+r.key())
+		err := of(c.tenant.sys).tables.grants.Delete(w, idKey(c.tenant.id, role)+r.key())
 		if errors.Is(err, table.ErrNotFound) {
 			return nil
 		}
@@ -87,12 +87,12 @@ func (c Caller) changeGrants(ctx context.Context, role RoleID, resources []Resou
 // grant grants a resource to a role that exists.
 func (t *Tenant) grant(w storage.Writer, role RoleID, r Resource) error {
 	row := grantRow{Tenant: t.id, Role: role, Resource: r}
-	there, err := t.sys.tables.grants.Has(w, row.key())
+	there, err := of(t.sys).tables.grants.Has(w, row.key())
 	if err != nil || there {
 		return err
 	}
-	if row.Number, err = t.sys.tables.grantNumber.Next(w); err != nil {
+	if row.Number, err = of(t.sys).tables.grantNumber.Next(w); err != nil {
 		return err
 	}
-	return t.sys.tables.grants.Insert(w, row)
+	return of(t.sys).tables.grants.Insert(w, row)
 }

@@ -103,7 +103,7 @@ func (t *Tenant) tree(st *state, open func(*menuRow) bool) []Menu {
 		shown[r.ID] = true
 		children[r.Parent] = append(children[r.Parent], r)
 		if r.Parent != 0 {
-			if parent, known := t.sys.mirrors.menus.Get(st.rows, idKey(t.id, r.Parent)); known {
+			if parent, known := of(t.sys).mirrors.menus.Get(st.rows, idKey(t.id, r.Parent)); known {
 				mark(parent)
 			}
 		}
@@ -128,7 +128,7 @@ func (t *Tenant) tree(st *state, open func(*menuRow) bool) []Menu {
 }
 
 func (t *Tenant) menus(st *state) func(func(*menuRow) bool) {
-	return t.sys.mirrors.menus.In(st.rows, t.key).All()
+	return of(t.sys).mirrors.menus.In(st.rows, t.key).All()
 }
 
 // flat is the menus that are open, by id.
@@ -175,7 +175,7 @@ func (c Caller) RoleMenus(role RoleID) ([]Menu, error) {
 		return t.flat(st, func(*menuRow) bool { return true }), nil
 	}
 	return t.flat(st, func(r *menuRow) bool {
-		_, linked := t.sys.mirrors.roleMenus.Get(st.rows, idKey(t.id, role)+table.Int(r.ID))
+		_, linked := of(t.sys).mirrors.roleMenus.Get(st.rows, idKey(t.id, role)+table.Int(r.ID))
 		return linked
 	}), nil
 }
@@ -186,7 +186,7 @@ func (c Caller) AssociateMenus(ctx context.Context, role RoleID, menus ...MenuID
 	if err := c.AllowAdmin(); err != nil {
 		return err
 	}
-	t, tables := c.tenant, &c.tenant.sys.tables
+	t, tables := c.tenant, &of(c.tenant.sys).tables
 	return t.sys.update(ctx, func(w storage.Writer) error {
 		if err := t.needRole(w, role); err != nil {
 			return err
@@ -219,7 +219,7 @@ func (c Caller) CreateMenu(ctx context.Context, n NewMenu) (Menu, error) {
 	if n.Type == MenuFunction && n.Parent == 0 {
 		return Menu{}, functionWithoutParent()
 	}
-	t, tables := c.tenant, &c.tenant.sys.tables
+	t, tables := c.tenant, &of(c.tenant.sys).tables
 	var row menuRow
 	err := t.sys.update(ctx, func(w storage.Writer) error {
 		row = menuRow{Tenant: t.id, Code: n.Code, Name: n.Name, Type: n.Type, Parent: n.Parent}
@@ -265,7 +265,7 @@ func (c Caller) UpdateMenu(ctx context.Context, id MenuID, name string, mt MenuT
 	}
 	t := c.tenant
 	return t.sys.update(ctx, func(w storage.Writer) error {
-		_, err := t.sys.tables.menus.Update(w, idKey(t.id, id), func(r *menuRow) error {
+		_, err := of(t.sys).tables.menus.Update(w, idKey(t.id, id), func(r *menuRow) error {
 			if mt == MenuFunction && r.Parent == 0 {
 				return functionWithoutParent()
 			}
@@ -287,7 +287,7 @@ func (c Caller) DeleteMenu(ctx context.Context, id MenuID) error {
 	}
 	t := c.tenant
 	return t.sys.update(ctx, func(w storage.Writer) error {
-		switch err := t.sys.tables.menus.Delete(w, idKey(t.id, id)); {
+		switch err := of(t.sys).tables.menus.Delete(w, idKey(t.id, id)); {
 		case errors.Is(err, table.ErrNotFound):
 			return notFound("menu_id", id)
 		case errors.Is(err, table.ErrReferenced):

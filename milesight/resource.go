@@ -118,7 +118,7 @@ func (t *Tenant) AddResource(ctx context.Context, n NewResource) error {
 }
 
 func (t *Tenant) addResource(w storage.Writer, n NewResource) error {
-	tables := &t.sys.tables
+	tables := &of(t.sys).tables
 	row := resourceRow{Tenant: t.id, Resource: n.Resource, In: n.In}
 	old, err := tables.resources.Get(w, row.key())
 	switch {
@@ -167,7 +167,7 @@ func (t *Tenant) RemoveResource(ctx context.Context, r Resource) error {
 }
 
 func (t *Tenant) removeResource(w storage.Writer, r Resource) error {
-	tables := &t.sys.tables
+	tables := &of(t.sys).tables
 	gone := []Resource{r}
 	for i := 0; i < len(gone); i++ {
 		key := t.key + gone[i].key()

@@ -51,7 +51,7 @@ func (c Caller) Roles(keyword string, p PageRequest) (Page[Role], error) {
 	if err := c.allow(st, administer); err != nil {
 		return Page[Role]{}, err
 	}
-	rows := c.tenant.sys.mirrors.rolesNewest.In(st.rows, c.tenant.key)
+	rows := of(c.tenant.sys).mirrors.rolesNewest.In(st.rows, c.tenant.key)
 	if m := newMatcher(keyword); m != "" {
 		rows = rows.Where(func(r *roleRow) bool { return m.in(r.Name) })
 	}
@@ -59,7 +59,7 @@ func (c Caller) Roles(keyword string, p PageRequest) (Page[Role], error) {
 }
 
 func (t *Tenant) showRole(st *state, r *roleRow) Role {
-	m := &t.sys.mirrors
+	m := &of(t.sys).mirrors
 	integrations := m.grants.Prefix(st.rows, idKey(t.id, r.ID)+table.Str(Integration))
 	return Role{
 		ID: r.ID, Name: r.Name, Description: r.Description, Created: r.Created,
@@ -78,7 +78,7 @@ func (c Caller) CreateRole(ctx context.Context, name, description string) (Role,
 	if err := checkRole(name, description); err != nil {
 		return Role{}, err
 	}
-	t, tables := c.tenant, &c.tenant.sys.tables
+	t, tables := c.tenant, &of(c.tenant.sys).tables
 	var row roleRow
 	err := t.sys.update(ctx, func(w storage.Writer) error {
 		id, err := tables.roleID.Next(w)
@@ -115,7 +115,7 @@ func (c Caller) UpdateRole(ctx context.Context, id RoleID, name, description str
 	}
 	t := c.tenant
 	return t.sys.update(ctx, func(w storage.Writer) error {
-		_, err := t.sys.tables.roles.Update(w, idKey(t.id, id), func(r *roleRow) error {
+		_, err := of(t.sys).tables.roles.Update(w, idKey(t.id, id), func(r *roleRow) error {
 			if id == superAdmin && name != r.Name {
 				return about(SyntaxError, "role_id", fmt.Sprint(id), "is super_admin, which keeps its name")
 			}
@@ -142,7 +142,7 @@ func (c Caller) DeleteRole(ctx context.Context, id RoleID) error {
 		if id == superAdmin {
 			return about(SyntaxError, "role_id", fmt.Sprint(id), "is super_admin, which cannot be deleted")
 		}
-		switch err := t.sys.tables.roles.Delete(w, idKey(t.id, id)); {
+		switch err := of(t.sys).tables.roles.Delete(w, idKey(t.id, id)); {
 		case errors.Is(err, table.ErrNotFound):
 			return noSuchRole(id)
 		case errors.Is(err, table.ErrReferenced):
@@ -154,7 +154,7 @@ func (c Caller) DeleteRole(ctx context.Context, id RoleID) error {
 }
 
 func (t *Tenant) needRole(w storage.Writer, id RoleID) error {
-	there, err := t.sys.tables.roles.Has(w, idKey(t.id, id))
+	there, err := of(t.sys).tables.roles.Has(w, idKey(t.id, id))
 	if err == nil && !there {
 		return noSuchRole(id)
 	}
@@ -170,10 +170,10 @@ func (c Caller) RoleMembers(role RoleID, keyword string, p PageRequest) (Page[Us
 	}
 	t, m := c.tenant, newMatcher(keyword)
 	holder := func(link *userRoleRow) *userRow {
-		u, _ := t.sys.mirrors.users.Get(st.rows, idKey(t.id, link.User))
+		u, _ := of(t.sys).mirrors.users.Get(st.rows, idKey(t.id, link.User))
 		return u // a link has its user
 	}
-	rows := t.sys.mirrors.holders.Prefix(st.rows, t.key, table.Int(role))
+	rows := of(t.sys).mirrors.holders.Prefix(st.rows, t.key, table.Int(role))
 	if m != "" {
 		rows = rows.Where(func(link *userRoleRow) bool {
 			u := holder(link)
@@ -197,7 +197,7 @@ func (c Caller) RoleOutsiders(role RoleID, keyword string, p PageRequest) (Page[
 }
 
 func (t *Tenant) holds(st *state, user UserID, role RoleID) bool {
-	_, held := t.sys.mirrors.userRoles.Get(st.rows, idKey(t.id, user)+table.Int(role))
+	_, held := of(t.sys).mirrors.userRoles.Get(st.rows, idKey(t.id, user)+table.Int(role))
 	return held
 }
 
@@ -213,7 +213,7 @@ func (c Caller) AssociateUsers(ctx context.Context, role RoleID, users ...UserID
 			return err
 		}
 		for _, id := range users {
-			err := t.sys.tables.userRoles.Put(w, userRoleRow{Tenant: t.id, User: id, Role: role})
+			err := of(t.sys).tables.userRoles.Put(w, userRoleRow{Tenant: t.id, User: id, Role: role})
 			if err != nil && !errors.Is(err, table.ErrNotFound) {
 				return err
 			}
@@ -239,7 +239,7 @@ func (c Caller) DisassociateUsers(ctx context.Context, role RoleID, users ...Use
 			}
 		}
 		for _, id := range users {
-			err := t.sys.tables.userRoles.Delete(w, idKey(t.id, id)+table.Int(role))
+			err := of(t.sys).tables.userRoles.Delete(w, idKey(t.id, id)+table.Int(role))
 			if err != nil && !errors.Is(err, table.ErrNotFound) {
 				return err
 			}
@@ -252,7 +252,7 @@ func (c Caller) DisassociateUsers(ctx context.Context, role RoleID, users ...Use
 // super_admin, and one of them does.
 func (t *Tenant) keepAdmin(w storage.Writer, without []UserID) error {
 	loses := false
-	for link, err := range t.sys.tables.userRolesByRole.Prefix(idKey(t.id, superAdmin)).Rows(w) {
+	for link, err := range of(t.sys).tables.userRolesByRole.Prefix(idKey(t.id, superAdmin)).Rows(w) {
 		if err != nil {
 			return err
 		}
@@ -260,7 +260,7 @@ func (t *Tenant) keepAdmin(w storage.Writer, without []UserID) error {
 			loses = true
 			continue
 		}
-		u, err := t.sys.tables.users.Get(w, idKey(t.id, link.User))
+		u, err := of(t.sys).tables.users.Get(w, idKey(t.id, link.User))
 		if err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func (f feedOf[T]) apply(e edit, c storage.Commit) {
 // newFeeds returns the feeds in such an order that what a row refers to was
 // carried before it.
 func (s *System) newFeeds() []feed {
-	m := &s.mirrors
+	m := &of(s).mirrors
 	return []feed{
 		feedOf[tenantRow]{m.tenants, edit.tenant},
 		feedOf[roleRow]{m.roles, edit.role},
@@ -85,7 +85,7 @@ func (s *System) newFeeds() []feed {
 
 // build compiles a state from a snapshot.
 func (s *System) build(r storage.Reader) (*state, error) {
-	rows, err := s.mirrors.set.Build(r)
+	rows, err := of(s).mirrors.set.Build(r)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (s *System) build(r storage.Reader) (*state, error) {
 	}
 	return st, s.change(st, nil, func(e edit) {
 		e.begin()
-		for _, f := range s.feeds {
+		for _, f := range of(s).feeds {
 			f.build(e)
 		}
 	})
@@ -103,13 +103,13 @@ func (s *System) build(r storage.Reader) (*state, error) {
 
 // apply carries one commit over into a new state.
 func (s *System) apply(st *state, c storage.Commit) (*state, error) {
-	rows, err := s.mirrors.set.Apply(st.rows, c)
+	rows, err := of(s).mirrors.set.Apply(st.rows, c)
 	if err != nil {
 		return nil, err
 	}
 	next := &state{rows: rows, engine: st.engine, users: st.users.Copy(), sessions: st.sessions.Copy()}
 	return next, s.change(next, st.rows, func(e edit) {
-		for _, f := range s.feeds {
+		for _, f := range of(s).feeds {
 			f.apply(e, c)
 		}
 	})

@@ -68,14 +68,32 @@ func (PBKDF2) Verify(hash, password string) bool { return secret.VerifyPassword(
 // on one store, in one process or many: each judges by all records. Safe for
 // concurrent use.
 type System struct {
-	store   storage.Records
-	config  Config
+	store  storage.Records
+	config Config
+	schema any // a *schema, see of
+	live   *live.Follower[state]
+	decoy  func() (string, error) // a hash of nobody's password
+}
+
+// schema is what a system keeps in its store, and of that in memory.
+type schema struct {
 	tables  tables
 	mirrors mirrors
 	feeds   []feed
-	live    *live.Follower[state]
-	decoy   func() (string, error) // a hash of nobody's password
 }
+
+func newSchema() *schema {
+	x := &schema{tables: newTables()}
+	x.mirrors = newMirrors(&x.tables)
+	return x
+}
+
+// of returns a system's schema, which it holds as any: the compiler makes all
+// methods of every generic type that an importer can reach, again in each. So it
+// is not to be inlined into importers either.
+//
+//go:noinline
+func of(s *System) *schema { return s.schema.(*schema) }
 
 // New opens a system on a store and reads its records; on an empty store it
 // makes the tenant [DefaultTenant], which has no user. The store stays the
@@ -96,14 +114,13 @@ func New(store storage.Records, c Config) (*System, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &System{store: store, config: c, tables: newTables()}
-	s.mirrors = newMirrors(&s.tables)
-	s.feeds = s.newFeeds()
+	s := &System{store: store, config: c, schema: newSchema()}
+	of(s).feeds = s.newFeeds()
 	s.decoy = sync.OnceValues(func() (string, error) { return c.Hasher.Hash(secret.NewToken()) })
 
 	ctx := context.Background()
 	if _, err := store.Update(ctx, func(w storage.Writer) error {
-		there, err := s.tables.tenants.Has(w, tenantKey(DefaultTenant))
+		there, err := of(s).tables.tenants.Has(w, tenantKey(DefaultTenant))
 		if err != nil || there {
 			return err
 		}
@@ -113,7 +130,7 @@ func New(store storage.Records, c Config) (*System, error) {
 	}
 	var err error
 	s.live, err = live.Follow(ctx, store, live.Config[state]{
-		Prefix: s.tables.schema.RowPrefix(),
+		Prefix: of(s).tables.schema.RowPrefix(),
 		Build:  s.build, Apply: s.apply,
 		Logger: c.Logger,
 	})

@@ -38,7 +38,7 @@ func (s *System) tenant(id TenantID) *Tenant {
 
 // Tenant returns the tenant with the id, or an error of code NotFound.
 func (s *System) Tenant(id TenantID) (*Tenant, error) {
-	if _, found := s.mirrors.tenants.Get(s.state().rows, tenantKey(id)); !found {
+	if _, found := of(s).mirrors.tenants.Get(s.state().rows, tenantKey(id)); !found {
 		return nil, notFound("tenant_id", id)
 	}
 	return s.tenant(id), nil
@@ -76,21 +76,21 @@ const maxTenant = 64
 // found writes what every tenant has from its first day.
 func (s *System) found(w storage.Writer, id TenantID) error {
 	now := s.now()
-	if err := s.tables.tenants.Insert(w, tenantRow{ID: id, Created: now}); err != nil {
+	if err := of(s).tables.tenants.Insert(w, tenantRow{ID: id, Created: now}); err != nil {
 		return err
 	}
-	if err := s.tables.roleID.AtLeast(w, int64(superAdmin)); err != nil {
+	if err := of(s).tables.roleID.AtLeast(w, int64(superAdmin)); err != nil {
 		return err
 	}
-	if err := s.tables.roles.Insert(w, roleRow{Tenant: id, ID: superAdmin, Name: SuperAdmin, Created: now}); err != nil {
+	if err := of(s).tables.roles.Insert(w, roleRow{Tenant: id, ID: superAdmin, Name: SuperAdmin, Created: now}); err != nil {
 		return err
 	}
-	if err := s.tables.menuID.AtLeast(w, lastSeededMenu); err != nil {
+	if err := of(s).tables.menuID.AtLeast(w, lastSeededMenu); err != nil {
 		return err
 	}
 	for _, m := range seededMenus() {
 		m.Tenant = id
-		if err := s.tables.menus.Insert(w, m); err != nil {
+		if err := of(s).tables.menus.Insert(w, m); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (s *System) found(w storage.Writer, id TenantID) error {
 // Tenants yields the ids of all tenants.
 func (s *System) Tenants() iter.Seq[TenantID] {
 	return func(yield func(TenantID) bool) {
-		for row := range s.mirrors.tenants.Rows(s.state().rows) {
+		for row := range of(s).mirrors.tenants.Rows(s.state().rows) {
 			if !yield(row.ID) {
 				return
 			}
@@ -121,5 +121,5 @@ func (t *Tenant) user(st *state, id UserID) (*user, bool) {
 }
 
 func (t *Tenant) role(st *state, id RoleID) (*roleRow, bool) {
-	return t.sys.mirrors.roles.Get(st.rows, idKey(t.id, id))
+	return of(t.sys).mirrors.roles.Get(st.rows, idKey(t.id, id))
 }

@@ -77,7 +77,7 @@ func (t *Tenant) Token(ctx context.Context, r TokenRequest) (Token, error) {
 func (t *Tenant) logIn(ctx context.Context, email, password string) (Token, error) {
 	var u userRow
 	err := t.sys.view(ctx, func(r storage.Reader) (err error) {
-		u, err = t.sys.tables.usersByEmail.Get(r, t.key+emailKey(email))
+		u, err = of(t.sys).tables.usersByEmail.Get(r, t.key+emailKey(email))
 		return err
 	})
 	found := err == nil
@@ -95,7 +95,7 @@ func (t *Tenant) logIn(ctx context.Context, email, password string) (Token, erro
 	}
 	return t.issue(ctx, func(w storage.Writer, fresh sessionRow) error {
 		// What was verified may be of the past by now.
-		now, err := t.sys.tables.users.Get(w, u.key())
+		now, err := of(t.sys).tables.users.Get(w, u.key())
 		switch {
 		case errors.Is(err, table.ErrNotFound),
 			err == nil && (now.Status != Enabled || now.Password != u.Password):
@@ -107,17 +107,17 @@ func (t *Tenant) logIn(ctx context.Context, email, password string) (Token, erro
 			return err
 		}
 		fresh.User = u.ID
-		if fresh.ID, err = t.sys.tables.sessionID.Next(w); err != nil {
+		if fresh.ID, err = of(t.sys).tables.sessionID.Next(w); err != nil {
 			return err
 		}
-		return t.sys.tables.sessions.Insert(w, fresh)
+		return of(t.sys).tables.sessions.Insert(w, fresh)
 	})
 }
 
 func (t *Tenant) refresh(ctx context.Context, token string) (Token, error) {
 	used := secret.Sum(token)
 	return t.issue(ctx, func(w storage.Writer, fresh sessionRow) error {
-		old, err := t.sys.tables.sessionsByRefresh.Get(w, refreshKey(t.id, used[:]))
+		old, err := of(t.sys).tables.sessionsByRefresh.Get(w, refreshKey(t.id, used[:]))
 		switch {
 		case errors.Is(err, table.ErrNotFound), err == nil && !t.sys.now().Before(old.Until):
 			return invalidGrant()
@@ -126,7 +126,7 @@ func (t *Tenant) refresh(ctx context.Context, token string) (Token, error) {
 		}
 		// A disabled user has no session left to come here with.
 		fresh.ID, fresh.User = old.ID, old.User
-		if err := t.sys.tables.sessions.Put(w, fresh); err != nil {
+		if err := of(t.sys).tables.sessions.Put(w, fresh); err != nil {
 			return err
 		}
 		return t.sweep(w, old.User)
@@ -151,14 +151,14 @@ func (t *Tenant) issue(ctx context.Context, keep func(storage.Writer, sessionRow
 // sweep drops the sessions of a user that are over: nothing else would.
 func (t *Tenant) sweep(w storage.Writer, id UserID) error {
 	now := t.sys.now()
-	_, err := t.sys.tables.sessionsByUser.Prefix(idKey(t.id, id)).
+	_, err := of(t.sys).tables.sessionsByUser.Prefix(idKey(t.id, id)).
 		Where(func(r *sessionRow) bool { return !now.Before(r.Until) }).Delete(w)
 	return err
 }
 
 // endSessions ends the sessions of a user but for one, 0 for none.
 func (t *Tenant) endSessions(w storage.Writer, id UserID, but int64) error {
-	_, err := t.sys.tables.sessionsByUser.Prefix(idKey(t.id, id)).
+	_, err := of(t.sys).tables.sessionsByUser.Prefix(idKey(t.id, id)).
 		Where(func(r *sessionRow) bool { return r.ID != but }).Delete(w)
 	return err
 }

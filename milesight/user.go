@@ -84,7 +84,7 @@ func emailExists(email string) *Error { return about(EmailExists, "email", email
 
 // Initialized reports whether the tenant has a user.
 func (t *Tenant) Initialized() bool {
-	return t.sys.mirrors.users.In(t.sys.state().rows, t.key).Any()
+	return of(t.sys).mirrors.users.In(t.sys.state().rows, t.key).Any()
 }
 
 // Register makes the first user of the tenant, who gets super_admin. Once there
@@ -99,7 +99,7 @@ func (t *Tenant) Register(ctx context.Context, n NewUser) (User, error) {
 		return User{}, inited() // before the work of hashing, for anybody may ask
 	}
 	return t.createUser(ctx, n, func(w storage.Writer) error {
-		there, err := t.sys.tables.users.Prefix(t.key).Any(w)
+		there, err := of(t.sys).tables.users.Prefix(t.key).Any(w)
 		if err == nil && there {
 			return inited()
 		}
@@ -119,7 +119,7 @@ func (c Caller) CreateUser(ctx context.Context, n NewUser) (User, error) {
 }
 
 func (t *Tenant) createUser(ctx context.Context, n NewUser, check func(storage.Writer) error, roles ...RoleID) (User, error) {
-	tables := &t.sys.tables
+	tables := &of(t.sys).tables
 	hash, err := t.sys.hash(n.Password)
 	if err != nil {
 		return User{}, err
@@ -168,7 +168,7 @@ func (t *Tenant) showUser(st *state, r *userRow) User {
 		Tenant: r.Tenant, ID: r.ID, Email: r.Email, Nickname: r.Nickname, Status: r.Status, Created: r.Created,
 		Roles: []RoleRef{},
 	}
-	for link := range t.sys.mirrors.userRoles.Prefix(st.rows, idKey(t.id, r.ID)).All() {
+	for link := range of(t.sys).mirrors.userRoles.Prefix(st.rows, idKey(t.id, r.ID)).All() {
 		if role, known := t.role(st, link.Role); known {
 			u.Roles = append(u.Roles, RoleRef{role.ID, role.Name})
 		}
@@ -214,7 +214,7 @@ func (c Caller) Users(keyword string, p PageRequest) (Page[User], error) {
 }
 
 func (t *Tenant) listUsers(st *state, p PageRequest, keep func(*userRow) bool) (Page[User], error) {
-	rows := t.sys.mirrors.usersNewest.In(st.rows, t.key).Where(keep)
+	rows := of(t.sys).mirrors.usersNewest.In(st.rows, t.key).Where(keep)
 	return pageOf(rows, p, userColumns, func(r *userRow) User { return t.showUser(st, r) })
 }
 
@@ -243,7 +243,7 @@ func (c Caller) UpdateUser(ctx context.Context, id UserID, email, nickname strin
 // transaction.
 func (t *Tenant) changeUser(ctx context.Context, id UserID, change func(storage.Writer, *userRow) error) error {
 	return t.sys.update(ctx, func(w storage.Writer) error {
-		_, err := t.sys.tables.users.Update(w, idKey(t.id, id), func(r *userRow) error { return change(w, r) })
+		_, err := of(t.sys).tables.users.Update(w, idKey(t.id, id), func(r *userRow) error { return change(w, r) })
 		if errors.Is(err, table.ErrNotFound) {
 			return notFound("user_id", id)
 		}
@@ -326,7 +326,7 @@ func (c Caller) ChangePassword(ctx context.Context, old, password string) error 
 func (t *Tenant) stored(ctx context.Context, id UserID) (userRow, error) {
 	var u userRow
 	err := t.sys.view(ctx, func(r storage.Reader) (err error) {
-		u, err = t.sys.tables.users.Get(r, idKey(t.id, id))
+		u, err = of(t.sys).tables.users.Get(r, idKey(t.id, id))
 		return err
 	})
 	if errors.Is(err, table.ErrNotFound) {
@@ -375,7 +375,7 @@ func (c Caller) DeleteUsers(ctx context.Context, ids ...UserID) error {
 			return err
 		}
 		for _, id := range ids {
-			err := t.sys.tables.users.Delete(w, idKey(t.id, id))
+			err := of(t.sys).tables.users.Delete(w, idKey(t.id, id))
 			if err != nil && !errors.Is(err, table.ErrNotFound) {
 				return err
 			}

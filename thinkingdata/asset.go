@@ -84,12 +84,12 @@ func (s *System) AddAsset(ctx context.Context, n NewAsset) (Asset, error) {
 		if !member && !owner.Supervisor {
 			return invalidItem("owner", login, fmt.Sprintf("the user is no member of project %d", n.Project))
 		}
-		number, err := s.tables.assetID.Next(w)
+		number, err := of(s).tables.assetID.Next(w)
 		if err != nil {
 			return err
 		}
 		row.ID, row.Owner = AssetID(number), owner.ID
-		return s.tables.assets.Insert(w, row)
+		return of(s).tables.assets.Insert(w, row)
 	})
 	if err != nil {
 		return Asset{}, err
@@ -100,7 +100,7 @@ func (s *System) AddAsset(ctx context.Context, n NewAsset) (Asset, error) {
 // RemoveAsset deletes an asset with its shares.
 func (s *System) RemoveAsset(ctx context.Context, id AssetID) error {
 	return s.update(ctx, func(w storage.Writer) error {
-		err := s.tables.assets.Delete(w, table.Int(id))
+		err := of(s).tables.assets.Delete(w, table.Int(id))
 		if errors.Is(err, table.ErrNotFound) {
 			return assetNotExist(id)
 		}
@@ -133,7 +133,7 @@ type Shares struct {
 // SetShares replaces the shares of an asset. All that is named must exist.
 func (s *System) SetShares(ctx context.Context, id AssetID, shares Shares) error {
 	return s.update(ctx, func(w storage.Writer) error {
-		a, err := s.tables.assets.Get(w, table.Int(id))
+		a, err := of(s).tables.assets.Get(w, table.Int(id))
 		if errors.Is(err, table.ErrNotFound) {
 			return assetNotExist(id)
 		}
@@ -144,11 +144,11 @@ func (s *System) SetShares(ctx context.Context, id AssetID, shares Shares) error
 		if err != nil {
 			return err
 		}
-		if _, err := s.tables.shares.Prefix(table.Int(id)).Delete(w); err != nil {
+		if _, err := of(s).tables.shares.Prefix(table.Int(id)).Delete(w); err != nil {
 			return err
 		}
 		for _, row := range rows {
-			if err := s.tables.shares.Put(w, row); err != nil {
+			if err := of(s).tables.shares.Put(w, row); err != nil {
 				return err
 			}
 		}
@@ -170,7 +170,7 @@ func (s *System) shareRows(r storage.Reader, a assetRow, shares Shares) ([]share
 		rows = append(rows, shareRow{Asset: a.ID, Project: a.Project, User: u})
 	}
 	for _, g := range shares.Groups {
-		group, err := s.tables.groups.Get(r, table.Int(g))
+		group, err := of(s).tables.groups.Get(r, table.Int(g))
 		if errors.Is(err, table.ErrNotFound) || err == nil && group.Project != a.Project && group.Project != CompanyScope {
 			return nil, groupNotExist("groups", fmt.Sprint(g))
 		}
@@ -192,12 +192,12 @@ func (s *System) shareRows(r storage.Reader, a assetRow, shares Shares) ([]share
 func (s *System) Shares(ctx context.Context, id AssetID) (Shares, error) {
 	var shares Shares
 	err := s.view(ctx, func(r storage.Reader) error {
-		if there, err := s.tables.assets.Has(r, table.Int(id)); err != nil {
+		if there, err := of(s).tables.assets.Has(r, table.Int(id)); err != nil {
 			return err
 		} else if !there {
 			return assetNotExist(id)
 		}
-		for row, err := range s.tables.shares.Prefix(table.Int(id)).Rows(r) {
+		for row, err := range of(s).tables.shares.Prefix(table.Int(id)).Rows(r) {
 			switch {
 			case err != nil:
 				return err

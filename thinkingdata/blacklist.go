@@ -46,7 +46,7 @@ func (c Caller) AddBlack(ctx context.Context, entry BlackEntry) error {
 		if !found {
 			return findNoUser(login)
 		}
-		return s.tables.blacks.Put(w, blackRow{row.ID, entry.Project})
+		return of(s).tables.blacks.Put(w, blackRow{row.ID, entry.Project})
 	})
 }
 
@@ -64,7 +64,7 @@ func (c Caller) ImportBlack(ctx context.Context, text []byte) error {
 	s := c.sys
 	return s.update(ctx, func(w storage.Writer) error {
 		for _, line := range lines {
-			there, err := s.tables.projects.Has(w, table.Int(line.Project))
+			there, err := of(s).tables.projects.Has(w, table.Int(line.Project))
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (c Caller) ImportBlack(ctx context.Context, text []byte) error {
 			if !found {
 				return badLine(line.Line, line.LoginName, "has user "+clip(line.LoginName)+", who does not exist")
 			}
-			if err := s.tables.blacks.Put(w, blackRow{row.ID, line.Project}); err != nil {
+			if err := of(s).tables.blacks.Put(w, blackRow{row.ID, line.Project}); err != nil {
 				return err
 			}
 		}
@@ -96,11 +96,11 @@ func (c Caller) ExportBlack(ctx context.Context) ([]byte, error) {
 	var entries []BlackEntry
 	s := c.sys
 	err := s.view(ctx, func(r storage.Reader) error {
-		for row, err := range s.tables.blacks.All().Rows(r) {
+		for row, err := range of(s).tables.blacks.All().Rows(r) {
 			if err != nil {
 				return err
 			}
-			u, err := s.tables.users.Get(r, table.Int(row.User))
+			u, err := of(s).tables.users.Get(r, table.Int(row.User))
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func (c Caller) AddBlackGroups(ctx context.Context, ids []GroupID, groupType int
 	s := c.sys
 	return s.update(ctx, func(w storage.Writer) error {
 		for _, id := range ids {
-			there, err := s.tables.groups.Has(w, table.Int(id))
+			there, err := of(s).tables.groups.Has(w, table.Int(id))
 			if err != nil {
 				return err
 			}
@@ -164,7 +164,7 @@ func (s *System) RemoveBlackGroup(ctx context.Context, id GroupID) error {
 }
 
 func (s *System) setBlack(w storage.Writer, id GroupID, black bool) error {
-	_, err := s.tables.groups.Update(w, table.Int(id), func(g *groupRow) error {
+	_, err := of(s).tables.groups.Update(w, table.Int(id), func(g *groupRow) error {
 		g.Black = black
 		return nil
 	})
@@ -192,11 +192,11 @@ func (c Caller) CancelBlack(ctx context.Context, loginName string, p *ProjectID)
 		if !found {
 			return findNoUser(login)
 		}
-		of := table.Int(row.ID)
+		whose := table.Int(row.ID)
 		if p != nil {
-			of += table.Int(*p)
+			whose += table.Int(*p)
 		}
-		_, err = s.tables.blacks.Prefix(of).Delete(w)
+		_, err = of(s).tables.blacks.Prefix(whose).Delete(w)
 		return err
 	})
 }

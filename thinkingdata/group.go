@@ -96,7 +96,7 @@ func (c Caller) Group(ctx context.Context, p ProjectID, name string) (Group, err
 		if err := s.needProject(r, "projectId", p); err != nil {
 			return err
 		}
-		row, err := s.tables.groupsByName.Get(r, table.Int(p)+table.Str(name))
+		row, err := of(s).tables.groupsByName.Get(r, table.Int(p)+table.Str(name))
 		if errors.Is(err, table.ErrNotFound) {
 			return groupNotExist("userGroupName", name)
 		}
@@ -111,7 +111,7 @@ func (c Caller) Group(ctx context.Context, p ProjectID, name string) (Group, err
 
 func (s *System) group(r storage.Reader, row groupRow) (Group, error) {
 	g := Group{row.ID, row.Project, row.Name, row.Default, []UserID{}, row.Updated.In(s.config.Zone)}
-	for link, err := range s.tables.groupMembers.Prefix(table.Int(row.ID)).Rows(r) {
+	for link, err := range of(s).tables.groupMembers.Prefix(table.Int(row.ID)).Rows(r) {
 		if err != nil {
 			return g, err
 		}
@@ -144,13 +144,13 @@ func (c Caller) CreateGroup(ctx context.Context, p ProjectID, n NewGroup) (Group
 		if err != nil {
 			return err
 		}
-		number, err := s.tables.groupID.Next(w)
+		number, err := of(s).tables.groupID.Next(w)
 		if err != nil {
 			return err
 		}
 		id = GroupID(number)
 		row := groupRow{ID: id, Project: p, Name: n.Name, Default: n.Default, Updated: s.now()}
-		if err := s.tables.groups.Insert(w, row); err != nil {
+		if err := of(s).tables.groups.Insert(w, row); err != nil {
 			return groupTaken(err, n.Name)
 		}
 		return s.setMembers(w, id, members)
@@ -204,7 +204,7 @@ func (c Caller) UpdateGroup(ctx context.Context, p ProjectID, id GroupID, u Grou
 				return err
 			}
 		}
-		_, err := s.tables.groups.Update(w, table.Int(id), func(g *groupRow) error {
+		_, err := of(s).tables.groups.Update(w, table.Int(id), func(g *groupRow) error {
 			if u.Name != nil {
 				g.Name = *u.Name
 			}
@@ -239,13 +239,13 @@ func (c Caller) DeleteGroup(ctx context.Context, p ProjectID, id GroupID) error 
 		if err := s.needGroup(w, "groupId", p, id); err != nil {
 			return err
 		}
-		return s.tables.groups.Delete(w, table.Int(id))
+		return of(s).tables.groups.Delete(w, table.Int(id))
 	})
 }
 
 // needGroup returns an error unless the project has the group.
 func (s *System) needGroup(r storage.Reader, param string, p ProjectID, id GroupID) error {
-	row, err := s.tables.groups.Get(r, table.Int(id))
+	row, err := of(s).tables.groups.Get(r, table.Int(id))
 	if errors.Is(err, table.ErrNotFound) || err == nil && row.Project != p {
 		return groupNotExist(param, fmt.Sprint(id))
 	}
@@ -294,7 +294,7 @@ func (s *System) findMembers(r storage.Reader, p ProjectID, refs []MemberRef) ([
 
 // setMembers makes the users, which are ascending, the group's members.
 func (s *System) setMembers(w storage.Writer, id GroupID, members []UserID) error {
-	t := s.tables.groupMembers
+	t := of(s).tables.groupMembers
 	had, err := t.Prefix(table.Int(id)).Slice(w)
 	if err != nil {
 		return err
@@ -315,7 +315,7 @@ func (s *System) setMembers(w storage.Writer, id GroupID, members []UserID) erro
 }
 
 func (s *System) touchGroup(w storage.Writer, id GroupID) error {
-	_, err := s.tables.groups.Update(w, table.Int(id), func(g *groupRow) error {
+	_, err := of(s).tables.groups.Update(w, table.Int(id), func(g *groupRow) error {
 		g.Updated = s.now()
 		return nil
 	})
@@ -330,7 +330,7 @@ func (s *System) Groups(ctx context.Context, p ProjectID) ([]Group, error) {
 		if err := s.needProject(r, "projectId", p); err != nil {
 			return err
 		}
-		for row, err := range s.tables.groupsByName.Prefix(table.Int(p)).Rows(r) {
+		for row, err := range of(s).tables.groupsByName.Prefix(table.Int(p)).Rows(r) {
 			if err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func (c Caller) RemoveFromProject(ctx context.Context, p ProjectID, loginName, h
 			return err
 		}
 		done = HandOver{From: target.ID, To: heir.ID}
-		if done.Assets, err = s.handOver(w, s.tables.assetsByOwner.Prefix(pair(target.ID, p)), heir.ID); err != nil {
+		if done.Assets, err = s.handOver(w, of(s).tables.assetsByOwner.Prefix(pair(target.ID, p)), heir.ID); err != nil {
 			return err
 		}
 		return s.leave(w, target.ID, &p)
@@ -79,7 +79,7 @@ func (c Caller) DeleteUser(ctx context.Context, loginName, heirName string) erro
 		if target.ID == heir.ID {
 			return sameParties(heirLogin)
 		}
-		all := s.tables.assetsByOwner.Prefix(table.Int(target.ID))
+		all := of(s).tables.assetsByOwner.Prefix(table.Int(target.ID))
 		if err := s.qualifies(w, heir, CompanyScope); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (c Caller) DeleteUser(ctx context.Context, loginName, heirName string) erro
 		if err := s.endSessions(w, target.ID); err != nil {
 			return err
 		}
-		_, err = s.tables.users.Update(w, table.Int(target.ID), func(u *userRow) error {
+		_, err = of(s).tables.users.Update(w, table.Int(target.ID), func(u *userRow) error {
 			u.Status, u.Password, u.MFABound = Invalid, "", false
 			return nil
 		})
@@ -164,7 +164,7 @@ func (s *System) handOver(w storage.Writer, assets table.Query[assetRow], heir U
 	var ids []AssetID
 	for _, row := range rows {
 		row.Owner = heir
-		if err := s.tables.assets.Put(w, row); err != nil {
+		if err := of(s).tables.assets.Put(w, row); err != nil {
 			return nil, err
 		}
 		ids = append(ids, row.ID)
@@ -175,7 +175,7 @@ func (s *System) handOver(w storage.Writer, assets table.Query[assetRow], heir U
 
 // leave drops what links a user to a project, or to all when p is nil.
 func (s *System) leave(w storage.Writer, u UserID, p *ProjectID) error {
-	t := &s.tables
+	t := &of(s).tables
 	of := table.Int(u)
 	if p != nil {
 		of += table.Int(*p)

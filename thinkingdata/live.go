@@ -202,7 +202,7 @@ func (s *System) build(r storage.Reader) (*state, error) {
 	st.engine = rbac.New()
 	return st, s.change(st, func(e edit) error {
 		s.catalogue.found(e.tx)
-		for _, f := range s.tables.feeds() {
+		for _, f := range of(s).tables.feeds() {
 			if err := f.build(e, r); err != nil {
 				return err
 			}
@@ -215,7 +215,7 @@ func (s *System) build(r storage.Reader) (*state, error) {
 func (s *System) apply(st *state, c storage.Commit) (*state, error) {
 	next := st.next()
 	err := s.change(next, func(e edit) error {
-		for _, f := range s.tables.feeds() {
+		for _, f := range of(s).tables.feeds() {
 			if err := f.apply(e, c); err != nil {
 				return err
 			}

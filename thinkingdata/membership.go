@@ -107,7 +107,7 @@ func (s *System) findRoles(r storage.Reader, batch []UserRoles) ([][]RoleName, e
 	names := make([][]RoleName, len(batch))
 	for i, u := range batch {
 		for _, choice := range u.Roles {
-			row, err := s.tables.rolesByDesc.Get(r, table.Int(choice.Project)+table.Str(choice.RoleDesc))
+			row, err := of(s).tables.rolesByDesc.Get(r, table.Int(choice.Project)+table.Str(choice.RoleDesc))
 			if errors.Is(err, table.ErrNotFound) {
 				return nil, roleNotExist("roleDesc", choice.RoleDesc)
 			}
@@ -136,7 +136,7 @@ func (s *System) setRole(w storage.Writer, p ProjectID, u UserID, role RoleName)
 	if err != nil {
 		return err
 	}
-	if err := s.tables.members.Put(w, memberRow{p, u, role}); err != nil || was {
+	if err := of(s).tables.members.Put(w, memberRow{p, u, role}); err != nil || was {
 		return err
 	}
 	return s.joinDefaults(w, p, u)
@@ -144,12 +144,12 @@ func (s *System) setRole(w storage.Writer, p ProjectID, u UserID, role RoleName)
 
 // joinDefaults lets a user join all default groups of a project.
 func (s *System) joinDefaults(w storage.Writer, p ProjectID, u UserID) error {
-	defaults := s.tables.groupsByName.Prefix(table.Int(p)).Where(func(g *groupRow) bool { return g.Default })
+	defaults := of(s).tables.groupsByName.Prefix(table.Int(p)).Where(func(g *groupRow) bool { return g.Default })
 	for g, err := range defaults.Rows(w) {
 		if err != nil {
 			return err
 		}
-		if err := s.tables.groupMembers.Put(w, groupMemberRow{g.ID, u}); err != nil {
+		if err := of(s).tables.groupMembers.Put(w, groupMemberRow{g.ID, u}); err != nil {
 			return err
 		}
 		if err := s.touchGroup(w, g.ID); err != nil {
@@ -172,7 +172,7 @@ func (s *System) Members(ctx context.Context, p ProjectID) ([]ProjectMember, err
 		if err := s.needProject(r, "projectId", p); err != nil {
 			return err
 		}
-		for row, err := range s.tables.members.Prefix(table.Int(p)).Rows(r) {
+		for row, err := range of(s).tables.members.Prefix(table.Int(p)).Rows(r) {
 			if err != nil {
 				return err
 			}

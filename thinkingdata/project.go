@@ -66,21 +66,21 @@ func (s *System) addProject(ctx context.Context, id ProjectID, name string) (Pro
 	err := s.update(ctx, func(w storage.Writer) error {
 		row = projectRow{ID: id, Name: name, Created: s.now()}
 		if id == 0 {
-			n, err := s.tables.projectID.Next(w)
+			n, err := of(s).tables.projectID.Next(w)
 			if err != nil {
 				return err
 			}
 			row.ID = ProjectID(n)
 		} else {
-			there, err := s.tables.projects.Has(w, table.Int(id))
+			there, err := of(s).tables.projects.Has(w, table.Int(id))
 			if err != nil {
 				return err
 			}
 			if there {
-				row, err = s.tables.projects.Get(w, table.Int(id))
+				row, err = of(s).tables.projects.Get(w, table.Int(id))
 				return err
 			}
-			if err := s.tables.projectID.AtLeast(w, int64(id)); err != nil {
+			if err := of(s).tables.projectID.AtLeast(w, int64(id)); err != nil {
 				return err
 			}
 		}
@@ -93,12 +93,12 @@ func (s *System) addProject(ctx context.Context, id ProjectID, name string) (Pro
 }
 
 func (s *System) insertProject(w storage.Writer, row projectRow) error {
-	if err := s.tables.projects.Insert(w, row); err != nil {
+	if err := of(s).tables.projects.Insert(w, row); err != nil {
 		return err
 	}
 	for _, p := range presets {
 		preset := roleRow{Project: row.ID, Name: p.name, Desc: p.desc, Preset: true}
-		if err := s.tables.roles.Insert(w, preset); err != nil {
+		if err := of(s).tables.roles.Insert(w, preset); err != nil {
 			return err
 		}
 	}
@@ -109,7 +109,7 @@ func (s *System) insertProject(w storage.Writer, row projectRow) error {
 func (s *System) Projects(ctx context.Context) ([]Project, error) {
 	var list []Project
 	err := s.view(ctx, func(r storage.Reader) error {
-		for row, err := range s.tables.projects.Range(table.Int(CompanyScope+1), "").Rows(r) {
+		for row, err := range of(s).tables.projects.Range(table.Int(CompanyScope+1), "").Rows(r) {
 			if err != nil {
 				return err
 			}
@@ -122,7 +122,7 @@ func (s *System) Projects(ctx context.Context) ([]Project, error) {
 
 // needProject returns an error unless the project exists.
 func (s *System) needProject(r storage.Reader, param string, id ProjectID) error {
-	there, err := s.tables.projects.Has(r, table.Int(id))
+	there, err := of(s).tables.projects.Has(r, table.Int(id))
 	if err == nil && !there {
 		err = projectNotExist(param, id)
 	}

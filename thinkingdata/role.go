@@ -138,7 +138,7 @@ func (c Caller) Role(ctx context.Context, p ProjectID, desc string) (Role, error
 		if err := c.sys.needProject(r, "projectId", p); err != nil {
 			return err
 		}
-		row, err = c.sys.tables.rolesByDesc.Get(r, table.Int(p)+table.Str(desc))
+		row, err = of(c.sys).tables.rolesByDesc.Get(r, table.Int(p)+table.Str(desc))
 		if errors.Is(err, table.ErrNotFound) {
 			return notExist("roleDesc", desc, "role "+clip(desc)+" does not exist")
 		}
@@ -188,19 +188,19 @@ func (c Caller) CreateRole(ctx context.Context, p ProjectID, n NewRole) (RoleNam
 		if err := s.catalogue.fit(n.Base, ids); err != nil {
 			return err
 		}
-		have, err := s.tables.roles.Prefix(table.Int(p)).Count(w)
+		have, err := of(s).tables.roles.Prefix(table.Int(p)).Count(w)
 		if err != nil {
 			return err
 		}
 		if have >= MaxRoles+len(presets) {
 			return invalidItem("roleDesc", n.Desc, fmt.Sprintf("the project has %d custom roles already", MaxRoles))
 		}
-		number, err := s.tables.roleID.Next(w)
+		number, err := of(s).tables.roleID.Next(w)
 		if err != nil {
 			return err
 		}
 		name = RoleName(fmt.Sprintf("%s_%d", n.Base, firstRoleID+number))
-		return s.tables.roles.Insert(w, roleRow{Project: p, Name: name, Desc: n.Desc, Base: n.Base, Functions: ids})
+		return of(s).tables.roles.Insert(w, roleRow{Project: p, Name: name, Desc: n.Desc, Base: n.Base, Functions: ids})
 	})
 	if err != nil {
 		return "", err
@@ -210,7 +210,7 @@ func (c Caller) CreateRole(ctx context.Context, p ProjectID, n NewRole) (RoleNam
 
 // descFree returns an error when a role other than own has the description.
 func (s *System) descFree(r storage.Reader, p ProjectID, desc string, own RoleName) error {
-	key, err := s.tables.rolesByDesc.Primary(r, table.Int(p)+table.Str(desc))
+	key, err := of(s).tables.rolesByDesc.Primary(r, table.Int(p)+table.Str(desc))
 	switch {
 	case errors.Is(err, table.ErrNotFound):
 		return nil
@@ -247,7 +247,7 @@ func (c Caller) UpdateRole(ctx context.Context, p ProjectID, name RoleName, u Ro
 		if err := s.needRole(w, p, name); err != nil {
 			return err
 		}
-		_, err := s.tables.roles.Update(w, roleKey(p, name), func(row *roleRow) error {
+		_, err := of(s).tables.roles.Update(w, roleKey(p, name), func(row *roleRow) error {
 			if row.Preset {
 				return invalidItem("roleName", string(name), "a preset cannot be changed")
 			}
@@ -272,7 +272,7 @@ func (s *System) needRole(r storage.Reader, p ProjectID, name RoleName) error {
 	if err := s.needProject(r, "projectId", p); err != nil {
 		return err
 	}
-	there, err := s.tables.roles.Has(r, roleKey(p, name))
+	there, err := of(s).tables.roles.Has(r, roleKey(p, name))
 	if err == nil && !there {
 		err = roleNotExist("roleName", string(name))
 	}
@@ -299,7 +299,7 @@ func (c Caller) DeleteRole(ctx context.Context, p ProjectID, name RoleName) erro
 		if name.preset() {
 			return invalidItem("roleName", string(name), "a preset cannot be deleted")
 		}
-		err := s.tables.roles.Delete(w, roleKey(p, name))
+		err := of(s).tables.roles.Delete(w, roleKey(p, name))
 		if errors.Is(err, table.ErrReferenced) {
 			return invalidItem("roleName", string(name), "role is in use")
 		}
@@ -315,7 +315,7 @@ func (s *System) Roles(ctx context.Context, p ProjectID) ([]Role, error) {
 		if err := s.needProject(r, "projectId", p); err != nil {
 			return err
 		}
-		rows, err := s.tables.roles.Prefix(table.Int(p)).Slice(r)
+		rows, err := of(s).tables.roles.Prefix(table.Int(p)).Slice(r)
 		for _, row := range rows {
 			list = append(list, s.role(&row))
 		}

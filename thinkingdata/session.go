@@ -61,11 +61,11 @@ func (s *System) Login(ctx context.Context, loginName, password string) (token s
 		}
 		user = now
 		at := s.now()
-		over := s.tables.sessionsByUser.Prefix(table.Int(user.ID)).Where(func(r *sessionRow) bool { return !at.Before(r.Until) })
+		over := of(s).tables.sessionsByUser.Prefix(table.Int(user.ID)).Where(func(r *sessionRow) bool { return !at.Before(r.Until) })
 		if _, err := over.Delete(w); err != nil {
 			return err
 		}
-		return s.tables.sessions.Insert(w, row)
+		return of(s).tables.sessions.Insert(w, row)
 	})
 	if err != nil {
 		return "", Session{}, err
@@ -117,7 +117,7 @@ func (s *System) Session(token string) (Session, error) {
 // Logout ends a session. That there is none is no error.
 func (s *System) Logout(ctx context.Context, token string) error {
 	digest := secret.Sum(token)
-	_, err := s.deleteSessions(ctx, s.tables.sessions.Prefix(table.Str(string(digest[:]))))
+	_, err := s.deleteSessions(ctx, of(s).tables.sessions.Prefix(table.Str(string(digest[:]))))
 	return err
 }
 
@@ -133,12 +133,12 @@ func (s *System) deleteSessions(ctx context.Context, which table.Query[sessionRo
 // they no longer count and may as well stay. Log-ins sweep those of their user.
 func (s *System) SweepSessions(ctx context.Context) (int, error) {
 	at := s.now()
-	return s.deleteSessions(ctx, s.tables.sessions.All().Where(func(r *sessionRow) bool { return !at.Before(r.Until) }))
+	return s.deleteSessions(ctx, of(s).tables.sessions.All().Where(func(r *sessionRow) bool { return !at.Before(r.Until) }))
 }
 
 // endSessions ends all sessions of a user.
 func (s *System) endSessions(w storage.Writer, u UserID) error {
-	_, err := s.tables.sessionsByUser.Prefix(table.Int(u)).Delete(w)
+	_, err := of(s).tables.sessionsByUser.Prefix(table.Int(u)).Delete(w)
 	return err
 }
 

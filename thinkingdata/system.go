@@ -70,13 +70,23 @@ type System struct {
 	store     storage.Records
 	config    Config
 	catalogue *catalogue
-	tables    tables
+	schema    any // a *schema, see of
 	live      *live.Follower[state]
 	// judged is the state to judge by: the follower's, a moment before it
 	// publishes it, so that who is told of an end by a hook finds it true.
 	judged atomic.Pointer[state]
 	decoyState
 }
+
+// schema is what a system keeps in its store.
+type schema struct{ tables tables }
+
+// of returns a system's schema, which it holds as any: the compiler makes all
+// methods of every generic type that an importer can reach, again in each. So it
+// is not to be inlined into importers either.
+//
+//go:noinline
+func of(s *System) *schema { return s.schema.(*schema) }
 
 // New opens a system on a store and reads its records; on an empty store it
 // first makes project 0. The store stays the caller's, to be closed after the
@@ -104,7 +114,7 @@ func New(store storage.Records, c Config) (*System, error) {
 	if c.Catalogue != nil {
 		functions = *c.Catalogue
 	}
-	s := &System{store: store, config: c, tables: newTables()}
+	s := &System{store: store, config: c, schema: &schema{newTables()}}
 	var err error
 	if s.catalogue, err = newCatalogue(functions); err != nil {
 		return nil, err
@@ -114,7 +124,7 @@ func New(store storage.Records, c Config) (*System, error) {
 		return nil, internal(err)
 	}
 	s.live, err = live.Follow(ctx, store, live.Config[state]{
-		Prefix: s.tables.schema.RowPrefix(),
+		Prefix: of(s).tables.schema.RowPrefix(),
 		Build:  s.build, Apply: s.apply, Rebuilt: s.rebuilt,
 		Logger: c.Logger,
 	})
@@ -128,7 +138,7 @@ func New(store storage.Records, c Config) (*System, error) {
 // 0, the company.
 func (s *System) found(ctx context.Context) error {
 	_, err := s.store.Update(ctx, func(w storage.Writer) error {
-		there, err := s.tables.projects.Has(w, table.Int(CompanyScope))
+		there, err := of(s).tables.projects.Has(w, table.Int(CompanyScope))
 		if err != nil || there {
 			return err
 		}

@@ -59,14 +59,14 @@ func (s *System) setToken(ctx context.Context, scope ProjectID, token string) er
 				return err
 			}
 		}
-		old, err := s.tables.tokens.Get(w, table.Int(scope))
+		old, err := of(s).tables.tokens.Get(w, table.Int(scope))
 		switch {
 		case err == nil && bytes.Equal(old.Hash, row.Hash):
 			return nil // so that a program can set its tokens at every start
 		case err != nil && !errors.Is(err, table.ErrNotFound):
 			return err
 		}
-		err = s.tables.tokens.Put(w, row)
+		err = of(s).tables.tokens.Put(w, row)
 		if errors.Is(err, table.ErrExists) {
 			return &Error{Code: AlreadyExists, Message: "exist", Param: "token", Detail: "another scope has this token"}
 		}

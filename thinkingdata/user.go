@@ -88,7 +88,7 @@ func given(param, name string) (string, error) {
 
 // byLogin returns the user with the login name.
 func (s *System) byLogin(r storage.Reader, login string) (row userRow, found bool, err error) {
-	row, err = s.tables.usersByLogin.Get(r, table.Str(login))
+	row, err = of(s).tables.usersByLogin.Get(r, table.Str(login))
 	if errors.Is(err, table.ErrNotFound) {
 		return row, false, nil
 	}
@@ -101,7 +101,7 @@ func (s *System) everByLogin(r storage.Reader, login string) (row userRow, found
 	if row, found, err = s.byLogin(r, login); found || err != nil {
 		return row, found, err
 	}
-	row, err = s.tables.usersByName.Prefix(table.Str(login)).Desc().First(r)
+	row, err = of(s).tables.usersByName.Prefix(table.Str(login)).Desc().First(r)
 	if errors.Is(err, table.ErrNotFound) {
 		return row, false, nil
 	}
@@ -110,7 +110,7 @@ func (s *System) everByLogin(r storage.Reader, login string) (row userRow, found
 
 // byID returns the user with the number who is not deleted.
 func (s *System) byID(r storage.Reader, id UserID) (row userRow, found bool, err error) {
-	row, err = s.tables.users.Get(r, table.Int(id))
+	row, err = of(s).tables.users.Get(r, table.Int(id))
 	if errors.Is(err, table.ErrNotFound) {
 		return row, false, nil
 	}
@@ -193,11 +193,11 @@ func (c Caller) UserInfo(ctx context.Context, loginName string) (UserInfo, error
 			return nil
 		}
 		info.ProjectRoles = []ProjectRole{}
-		for m, err := range s.tables.membersByUser.Prefix(table.Int(row.ID)).Rows(r) {
+		for m, err := range of(s).tables.membersByUser.Prefix(table.Int(row.ID)).Rows(r) {
 			if err != nil {
 				return err
 			}
-			role, err := s.tables.roles.Get(r, roleKey(m.Project, m.Role))
+			role, err := of(s).tables.roles.Get(r, roleKey(m.Project, m.Role))
 			if err != nil {
 				return err
 			}
@@ -258,7 +258,7 @@ func (s *System) isMember(r storage.Reader, p ProjectID, u UserID) (bool, error)
 	if p == CompanyScope {
 		return true, nil
 	}
-	return s.tables.members.Has(r, pair(p, u))
+	return of(s).tables.members.Has(r, pair(p, u))
 }
 
 // Lock freezes a user: log-ins are refused and sessions end at once ("User
@@ -296,7 +296,7 @@ func (c Caller) setStatus(ctx context.Context, op Operation, loginName string, s
 				return err
 			}
 		}
-		_, err = s.tables.users.Update(w, table.Int(row.ID), func(u *userRow) error {
+		_, err = of(s).tables.users.Update(w, table.Int(row.ID), func(u *userRow) error {
 			u.Status = status
 			return nil
 		})
@@ -326,7 +326,7 @@ func (s *System) setMFA(ctx context.Context, login string, bound bool) error {
 		if !found {
 			return &Error{Code: NoUserName, Message: "user name does not exist", Param: "loginName", Value: clip(login)}
 		}
-		_, err = s.tables.users.Update(w, table.Int(row.ID), func(u *userRow) error {
+		_, err = of(s).tables.users.Update(w, table.Int(row.ID), func(u *userRow) error {
 			u.MFABound = bound
 			return nil
 		})
@@ -372,7 +372,7 @@ func (c Caller) CreateSSOUser(ctx context.Context, n SSOUser) error {
 	s := c.sys
 	hash := s.hashFor(password, login)
 	return s.update(ctx, func(w storage.Writer) error {
-		if taken, err := s.tables.usersByLogin.Has(w, table.Str(login)); err != nil {
+		if taken, err := of(s).tables.usersByLogin.Has(w, table.Str(login)); err != nil {
 			return err
 		} else if taken {
 			return exist("loginName", login)
@@ -425,14 +425,14 @@ func (s *System) insertUser(w storage.Writer, row userRow, hash func() (string, 
 	if row.Password, err = hash(); err != nil {
 		return row, err
 	}
-	n, err := s.tables.userID.Next(w)
+	n, err := of(s).tables.userID.Next(w)
 	if err != nil {
 		return row, err
 	}
 	row.ID, row.Status, row.Created = UserID(n), Normal, s.now()
 	row.Name = cmp.Or(row.Name, row.LoginName)
 	row.LoginType = cmp.Or(row.LoginType, LoginLocal)
-	if err := s.tables.users.Insert(w, row); err != nil {
+	if err := of(s).tables.users.Insert(w, row); err != nil {
 		return row, err
 	}
 	return row, s.joinDefaults(w, CompanyScope, row.ID)
@@ -502,7 +502,7 @@ func (s *System) changeUser(ctx context.Context, loginName string, fn func(stora
 		if !found {
 			return findNoUser(login)
 		}
-		_, err = s.tables.users.Update(w, table.Int(row.ID), func(u *userRow) error { return fn(w, u) })
+		_, err = of(s).tables.users.Update(w, table.Int(row.ID), func(u *userRow) error { return fn(w, u) })
 		return err
 	})
 }
