@@ -251,10 +251,13 @@ func (x *ruleIndex) hashes(s *subject) (hashes [8]uint32) {
 	return hashes
 }
 
-// fold multiplies to 128 bits and folds them into 64.
+// fold multiplies to 128 bits and folds them into 64. It multiplies once more
+// for numbers in a row, as ids are: for one b in a hundred the upper bits of
+// their products are in a row as well, or few.
 func fold(a, b uint64) uint64 {
 	high, low := bits.Mul64(a, b)
-	return high ^ low
+	v := high ^ low
+	return (v ^ v>>32) * 0x9e3779b97f4a7c15
 }
 
 // add weighs one slot.

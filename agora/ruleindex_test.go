@@ -196,7 +196,7 @@ func TestRuleIndexGrowsAndShrinks(t *testing.T) {
 }
 
 // TestRuleIndexReusesDroppedSlots keeps the number of rules while they change:
-// the table must not grow with their history.
+// the table must not grow with their history, whatever the keys of its hash.
 func TestRuleIndexReusesDroppedSlots(t *testing.T) {
 	x := newRuleIndex()
 	var queue []*ban
