@@ -267,17 +267,20 @@ func TestAllDown(t *testing.T) {
 }
 
 // TestHealth is vector 38: F F S F F F takes a member down after the sixth
-// probe, S F S S brings it up after the tenth.
+// probe, S F S S brings it up after the tenth. Probes come as the clock is
+// turned.
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, Config{hasten: func(c vpc.Check) vpc.Check {
-		c.Interval, c.Timeout = 300*time.Millisecond, 290*time.Millisecond
-		return c
-	}})
-	probes := make(chan bool)
+	var ahead atomic.Int64
+	s := newStand(t, Config{Clock: func() time.Time { return noon.Add(time.Duration(ahead.Load())) }})
+	arrived, probes := make(chan bool), make(chan bool)
 	m := newMembers(t, 1, func(string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/health" && !<-probes {
+			if r.URL.Path != "/health" {
+				return
+			}
+			arrived <- true
+			if !<-probes {
 				w.WriteHeader(500)
 			}
 		})
@@ -285,7 +288,7 @@ func TestHealth(t *testing.T) {
 	ch, err := s.ctl.CreateChannel(s.ctx, apic.ChannelSpec{
 		Name: "channel", Type: apic.BalancedChannel, Port: m.port, Strategy: 1, MemberType: apic.IPMembers,
 		Members: []apic.MemberSpec{{Host: m.hosts[0]}},
-		Health:  &apic.HealthCheck{Protocol: "http", Path: "/health", Codes: "200-299", Normal: 2, Abnormal: 3, Interval: 5, Timeout: 2},
+		Health:  &apic.HealthCheck{Protocol: "http", Path: "/health", Codes: "200-299", Normal: 2, Abnormal: 3, Interval: 30, Timeout: 20},
 	})
 	s.ok(err)
 	s.api("GET", "/x", "", through(ch))
@@ -295,34 +298,25 @@ func TestHealth(t *testing.T) {
 		s.ok(err)
 		return fmt.Sprintf("%d%d", now.Status, now.Members[0].Status)
 	}
-	for i, good := range []bool{false, false, true, false, false, false, true, false, true, true} {
+	for i, answer := range "FFSFFFSFSS" {
+		ahead.Add(int64(35 * time.Second)) // the interval and what it may vary by
+		<-arrived
 		want := "11"
-		if i >= 6 { // as of the five, and the six, probes before
+		if i >= 6 {
 			want = "22"
 		}
-		if i == 6 {
-			for range 1000 {
-				if shown() == want {
-					break
-				}
-				time.Sleep(time.Millisecond)
-			}
-		}
 		if got := shown(); got != want {
-			t.Errorf("before probe %d the channel and its member have %s, want %s", i+1, got, want)
+			t.Errorf("after %d probes the channel and its member have %s, want %s", i, got, want)
 		}
-		probes <- good
+		probes <- answer == 'S'
 	}
 	for range 1000 {
 		if shown() == "11" {
-			break
+			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if got := shown(); got != "11" {
-		t.Errorf("after the tenth probe %s", got)
-	}
-	close(probes)
+	t.Errorf("after the tenth probe %s", shown())
 }
 
 // TestChannelChanges holds that members, weights and strategies count for the

@@ -203,6 +203,7 @@ func (s *stand) play(w *witness, tricks []trick) {
 // the gateway's own, or not at all; what follows is taken for a request only
 // where it is judged as one.
 func TestSmugglingByLength(t *testing.T) {
+	t.Parallel()
 	const (
 		post, smuggled = "POST /AT/x HTTP/1.1\r\nHost: HOST\r\n", "GET /AT/smuggled HTTP/1.1\r\nHost: HOST\r\n\r\n"
 		one, empty     = "4\r\nbody\r\n0\r\n\r\n", "0\r\n\r\n"
@@ -257,6 +258,7 @@ func TestSmugglingByLength(t *testing.T) {
 
 // So do heads that are not as they should be.
 func TestSmugglingByHeads(t *testing.T) {
+	t.Parallel()
 	const get, host = "GET /AT/x HTTP/1.1\r\nHost: HOST\r\n", "Host: HOST\r\n\r\n"
 	s, w := smuggling(t)
 	s.play(w, []trick{
@@ -294,6 +296,7 @@ func TestSmugglingByHeads(t *testing.T) {
 // Headers that a backend would believe are the gateway's to say, under whatever
 // name they come, and wherever.
 func TestSpoofedHeaders(t *testing.T) {
+	t.Parallel()
 	s := newStand(t, Config{})
 	s.api("POST", "/", serve(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -366,6 +369,7 @@ func TestSpoofedHeaders(t *testing.T) {
 // What the gateway says of callers cannot be taken away by naming it as of the
 // connection.
 func TestConnectionNamesNothingOfTheGateways(t *testing.T) {
+	t.Parallel()
 	s := newStand(t, Config{})
 	s.api("GET", "/x", echo(t), func(in *apic.APISpec) {
 		in.RequestParams, in.BackendParams = params("HEADER X-In"), append(toBackend("HEADER X-Fixed CONSTANT fixed"), toBackend("HEADER X-Out REQUEST X-In")...)
@@ -389,6 +393,7 @@ func TestConnectionNamesNothingOfTheGateways(t *testing.T) {
 // No value ends a line: not of a path that is mapped into a header, and not of
 // a backend's answer.
 func TestSplitting(t *testing.T) {
+	t.Parallel()
 	s := newStand(t, Config{})
 	s.srv.Config.ErrorLog = quiet
 	s.api("GET", "/h/{v}", echo(t), func(in *apic.APISpec) {
@@ -440,6 +445,7 @@ func TestSplitting(t *testing.T) {
 // Who sends a head or a body drop by drop holds a connection only for so long,
 // and none of a backend's.
 func TestSlowClients(t *testing.T) {
+	t.Parallel()
 	const soon = 50 * time.Millisecond
 	s := newStand(t, Config{slowest: soon})
 	s.srv.Config.ErrorLog = quiet

@@ -17,7 +17,8 @@ import (
 // An answer that begins before the caller's body was read ends the connection:
 // what is left of the body is never taken for a request.
 func TestAnswersBeforeTheBodyWasRead(t *testing.T) {
-	s := newStand(t, Config{})
+	t.Parallel()
+	s := newStand(t, Config{slowest: 50 * time.Millisecond})
 	var said lockedText
 	s.srv.Config.ErrorLog = log.New(&said, "", 0)
 	s.api("POST", "/hasty", hasty(t))
