@@ -131,13 +131,13 @@ func (naive) matches(r *route, path string) (values []string, rest string, ok bo
 			uri, more = cut, `(/.*)$`
 		}
 	}
-	form := "^"
+	parts := []string{"^"}
 	last := 0
 	for _, at := range braces.FindAllStringIndex(uri, -1) {
-		form += regexp.QuoteMeta(uri[last:at[0]]) + `([^/]+?)`
+		parts = append(parts, regexp.QuoteMeta(uri[last:at[0]]), `([^/]+?)`)
 		last = at[1]
 	}
-	form += regexp.QuoteMeta(uri[last:]) + more
+	form := strings.Join(append(parts, regexp.QuoteMeta(uri[last:]), more), "")
 	if forms[form] == nil {
 		forms[form] = regexp.MustCompile(form)
 	}
