@@ -3,6 +3,7 @@ package table
 import (
 	"iter"
 	"slices"
+	"sort"
 
 	"github.com/gatehouse-go/gatehouse/storage"
 )
@@ -265,6 +266,7 @@ func (q Query[T]) sorted(r storage.Reader) ([]T, error) {
 		}
 		rows = append(rows, row)
 	}
-	slices.SortStableFunc(rows, func(a, b T) int { return q.cmp(&a, &b) })
+	// Not slices.SortStableFunc, which would be compiled for every type of rows.
+	sort.SliceStable(rows, func(i, j int) bool { return q.cmp(&rows[i], &rows[j]) < 0 })
 	return rows, nil
 }
