@@ -69,18 +69,19 @@ type attachedPlane struct{ DataPlane }
 // calls. It is for the data plane.
 func (n Snapshot) Attach(p DataPlane) (detach func()) {
 	all, one := &of(n.sys).dataPlanes, &attachedPlane{p}
+	scope := n.scope // and not n below: who keeps a state keeps all newer ones
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if all.of == nil {
 		all.of = map[core.Scope][]*attachedPlane{}
 	}
-	all.of[n.scope] = append(slices.Clip(all.of[n.scope]), one)
+	all.of[scope] = append(slices.Clip(all.of[scope]), one)
 	return func() {
 		all.mu.Lock()
 		defer all.mu.Unlock()
-		rest := slices.DeleteFunc(slices.Clone(all.of[n.scope]), func(p *attachedPlane) bool { return p == one })
-		if all.of[n.scope] = rest; len(rest) == 0 {
-			delete(all.of, n.scope)
+		rest := slices.DeleteFunc(slices.Clone(all.of[scope]), func(p *attachedPlane) bool { return p == one })
+		if all.of[scope] = rest; len(rest) == 0 {
+			delete(all.of, scope)
 		}
 	}
 }

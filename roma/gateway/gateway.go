@@ -91,7 +91,7 @@ func New(sys *roma.System, config Config) (*Gateway, error) {
 	first := g.compile(snap, nil)
 	g.backends.update(nil, first)
 	g.live.Store(first)
-	g.running.Go(func() { g.follow(ctx, snap) })
+	g.running.Go(func() { g.follow(ctx) })
 	g.running.Go(func() { plane{g}.record(ctx) })
 	g.detach = snap.Attach(plane{g})
 	return g, nil

@@ -124,8 +124,8 @@ func (g *Gateway) current() *live {
 // follow keeps what is served up to date also while nobody calls: health checks
 // begin and end with their channels, and no old snapshot holds on to what came
 // after it.
-func (g *Gateway) follow(ctx context.Context, snap apic.Snapshot) {
-	for range snap.Follow(ctx) {
+func (g *Gateway) follow(ctx context.Context) {
+	for range g.live.Load().snap.Follow(ctx) {
 		g.current()
 	}
 }
