@@ -31,8 +31,9 @@ local function muldiv(a, b, c)
     q, r = q * 2, r * 2
     if r >= c then q, r = q + 1, r - c end
     if a >= bit then
-      a, q, r = a - bit, q + bq, r + br
-      if r >= c then q, r = q + 1, r - c end
+      a, q = a - bit, q + bq
+      -- r + br itself may be above MAX
+      if r >= c - br then q, r = q + 1, r - (c - br) else r = r + br end
     end
     if q > MAX then return nil end
     bit = bit / 2
@@ -42,25 +43,33 @@ end
 
 local function slice(t) return div(t.period + SLICES - 1, SLICES) end
 local function ring(n) return mod(n, SLICES + 1) + 1 end
-local function clear(t) for i = 1, SLICES + 1 do t[i] = 0 end end
+
+-- cells is how many counts a tally has, by its kind.
+local function cells(kind)
+  if kind == SLIDING then return SLICES + 1 end
+  if kind == BUCKET then return 2 end
+  return 1
+end
+
+local function clear(t) for i = 1, cells(t.kind) do t[i] = 0 end end
 
 local function used(t)
   if t.kind == BUCKET then
     if t[2] > 0 then return t[1] + 1 end
     return t[1]
   end
+  if t.kind ~= SLIDING then return t[1] end
   local sum = 0
   for i = 1, SLICES + 1 do sum = math.min(sum + t[i], MAX) end
   return sum
 end
 
-local function load(key)
-  local kept = redis.call('GET', key)
+local function load(kept)
   if not kept then return nil end
   local f = {}
   for word in string.gmatch(kept, '%S+') do f[#f + 1] = tonumber(word) end
   local t = {kind = f[1], period = f[2], phase = f[3], at = f[4], limit = f[5]}
-  for i = 1, SLICES + 1 do t[i] = f[5 + i] or 0 end
+  for i = 1, cells(t.kind) do t[i] = f[5 + i] or 0 end
   return t
 end
 
@@ -69,12 +78,11 @@ local function save(key, t, keep)
     redis.call('DEL', key)
     return
   end
-  local n = SLICES + 1
+  local n = cells(t.kind)
   while t[n] == 0 do n = n - 1 end
-  local f = {}
-  for i, v in ipairs({t.kind, t.period, t.phase, t.at, t.limit}) do f[i] = string.format('%.0f', v) end
-  for i = 1, n do f[5 + i] = string.format('%.0f', t[i]) end
-  redis.call('SET', key, table.concat(f, ' '), 'PX', string.format('%.0f', keep))
+  local f = string.format('%.0f %.0f %.0f %.0f %.0f', t.kind, t.period, t.phase, t.at, t.limit)
+  for i = 1, n do f = f .. string.format(' %.0f', t[i]) end
+  redis.call('SET', key, f, 'PX', string.format('%.0f', keep))
 end
 
 -- roll returns the tally as it stands now, in a table of its own.
@@ -86,7 +94,7 @@ local function roll(kept, c, now)
   now = math.max(now, kept.at)
   t.at = now
   if kept.kind ~= c.kind or kept.period ~= c.period or kept.phase ~= c.phase then return t end
-  for i = 1, SLICES + 1 do t[i] = kept[i] end
+  for i = 1, cells(t.kind) do t[i] = kept[i] end
   local was = kept.at
   if t.kind == FIXED then
     if div(was - t.phase, t.period) ~= div(now - t.phase, t.period) then t[1] = 0 end
@@ -131,8 +139,9 @@ local function add(t, cost, now)
     if give > t[1] then clear(t) else t[1] = t[1] - give end
     return changed
   end
-  for i = 0, SLICES do
-    local at = mod(newest - 1 - i, SLICES + 1) + 1
+  local n = cells(t.kind)
+  for i = 0, n - 1 do
+    local at = mod(newest - 1 - i, n) + 1
     local part = math.min(t[at], give)
     t[at], give = t[at] - part, give - part
     changed = changed or part > 0
@@ -157,8 +166,14 @@ local function drained(t, c, left)
   local limit = math.max(c.limit, 1)
   local wait, rest = muldiv(t[1] - left, t.period, limit)
   if not wait then return t.at + MAX_PERIOD end
-  wait, rest = wait + div(t[2], limit), rest + mod(t[2], limit)
-  wait = wait + div(rest + limit - 1, limit)
+  wait = wait + div(t[2], limit)
+  -- Both rests are below the limit, and their sum may be above MAX.
+  local more = mod(t[2], limit)
+  if rest > limit - more then
+    wait = wait + 2
+  elseif rest + more > 0 then
+    wait = wait + 1
+  end
   return t.at + math.min(wait, MAX_PERIOD)
 end
 
@@ -169,12 +184,13 @@ if not now then
 end
 local grace = tonumber(ARGV[2])
 
+local kept = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
 local counters, ok, refused = {}, true, 0
 for i, key in ipairs(KEYS) do
   local a = {}
   for j = 1, 7 do a[j] = tonumber(ARGV[2 + (i - 1) * 7 + j]) end
   local c = {kind = a[1], limit = a[2], capacity = a[3], period = a[4], phase = a[5], cost = a[6], counts = a[7] == 1}
-  c.kept = load(key)
+  c.kept = load(kept[i])
   c.rolled = roll(c.kept, c, now)
   if ok and not room(c.rolled, c) then ok, refused = false, i - 1 end
   counters[i] = c
