@@ -109,7 +109,7 @@ func newGatehouse(name string, members []string) (http.Handler, site, error) {
 	if err != nil {
 		return nil, site{}, err
 	}
-	_, err = c.online("/orders/{id}", func(in *apic.APISpec) { in.HTTP.Domain = members[0] })
+	_, err = c.online("/orders/{id}", func(in *apic.APISpec) { in.Method, in.HTTP.Method, in.HTTP.Domain = "ANY", "ANY", members[0] })
 	if err != nil {
 		return nil, site{}, err
 	}

@@ -78,7 +78,9 @@ func (b *backends) update(before, now *live) {
 		next.client, next.special = newClientTLS(is), &transports{}
 		old.special.closeIdle()
 	}
-	b.updateChannels(old, next, snap)
+	if now.changed.Channels || next.client != old.client {
+		b.updateChannels(old, next, snap)
+	}
 }
 
 // updateChannels makes next the channels of the snapshot, at the cost of a look

@@ -16,6 +16,7 @@ import (
 // did not change.
 type live struct {
 	snap     apic.Snapshot
+	changed  apic.Changes // since the one before
 	revision uint64
 	features apic.Features // not to be changed
 	seal     cipher.AEAD   // of tokens, by the feature app_token
@@ -151,7 +152,7 @@ func (g *Gateway) renew() *live {
 // older one, or nil. Its cost grows with what changed in between.
 func (g *Gateway) compile(snap apic.Snapshot, old *live) *live {
 	l := &live{snap: snap, revision: snap.Revision(), quotas: &g.quotas}
-	changes := apic.Changes{All: true, Hosts: true, Environments: true, Features: true, Policies: true, Clients: true, Authorizations: true}
+	changes := apic.Changes{All: true, Hosts: true, Environments: true, Features: true, Channels: true, Policies: true, Clients: true, Authorizations: true}
 	if old != nil {
 		changes = snap.Since(old.snap)
 		l.features, l.seal = old.features, old.seal
@@ -159,6 +160,7 @@ func (g *Gateway) compile(snap apic.Snapshot, old *live) *live {
 		l.hosts, l.certificates = old.hosts, old.certificates
 		l.policies, l.auths = old.policies, old.auths
 	}
+	l.changed = changes
 	if changes.Features {
 		l.features = snap.Features()
 		l.seal = g.tokens.seal(&l.features.AppToken)

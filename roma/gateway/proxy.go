@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,7 +76,8 @@ type exchange struct {
 	host   string // the Host header
 	url    url.URL
 	upload upload
-	kept   []byte // the body, where it was read into memory to be signed
+	room   []byte // for a small body
+	kept   []byte // the body, where all of it is in memory
 	out    http.Request
 	header http.Header // of out; its room is used again
 	way    aim
@@ -105,11 +107,11 @@ const mostHeaders = 64
 // reuse gives an exchange back that came to its end. Transports may hold what is
 // in it for longer than the call takes, but for the lean one.
 func (x *exchange) reuse(tries int) {
-	if !x.terms.Lean || tries > 1 || x.out.Body != nil || len(x.header) > mostHeaders {
+	if !x.terms.Lean || tries > 1 || len(x.header) > mostHeaders {
 		return
 	}
 	clear(x.header)
-	*x = exchange{header: x.header, told: x.told}
+	*x = exchange{header: x.header, room: x.room, told: x.told}
 	exchanges.Put(x)
 }
 
@@ -140,7 +142,7 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 		trace := &httptrace.ClientTrace{Got1xxResponse: x.told}
 		out = out.WithContext(httptrace.WithClientTrace(x.context(out), trace))
 	} else {
-		x.terms = upstream.Terms{Deadline: began.Add(b.timeout), Inform: x.told}
+		x.terms = upstream.Terms{Deadline: began.Add(b.timeout), Inform: x.told, Once: !x.harmless(c)}
 	}
 	defer x.end(c)
 	for {
@@ -155,8 +157,8 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 			attempt = out.WithContext(out.Context()) // the one before may be in use yet
 			attempt.URL = new(*out.URL)
 			attempt.URL.Host = way.address
-			if x.kept != nil {
-				attempt.Body = reader(x.kept)
+			if out.Body != nil {
+				attempt.Body = x.body()
 			}
 		}
 		if attempt.Host == "" {
@@ -171,7 +173,6 @@ func (g *Gateway) proxy(w http.ResponseWriter, c *call, b *backend) *refusal {
 		}
 		if err == nil {
 			c.out.took, c.refused = time.Since(began), refusal{}
-			defer way.over(true)
 			return x.answer(c, attempt, res)
 		}
 		unsent := upstream.Unsent(err)
@@ -224,18 +225,17 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 		Header: header, ContentLength: c.r.ContentLength, Trailer: c.r.Trailer,
 	}).WithContext(c.r.Context())
 	if c.r.ContentLength != 0 && c.r.Body != nil { // nil lets a transport know that there is none
-		x.upload.body, x.upload.limit = c.r.Body, c.live.features.MaxBody
-		out.Body = &x.upload
-		// The answer may begin before the body ends. A server that cannot do
-		// that has to read all of it first.
-		if http.NewResponseController(x.w).EnableFullDuplex() == nil {
-			c.duplex = &x.upload
+		if refused := x.take(c, b.timeout); refused != nil {
+			return nil, refused
 		}
+		out.Body = x.body()
 	}
 	signer, err := c.signer()
 	if err == nil && signer != nil {
-		if x.kept, err = signer.sign(out, c.now); x.kept != nil {
-			out.Body = reader(x.kept)
+		var signed []byte
+		if signed, err = signer.sign(out, c.now); signed != nil {
+			x.kept = signed
+			out.Body = x.body()
 			x.upload.touched.Store(false) // nothing was sent, and all is there to be
 		}
 	}
@@ -253,8 +253,37 @@ func (x *exchange) request(c *call, b *backend) (*http.Request, *refusal) {
 	return out, nil
 }
 
-// reader is a body that is in memory, which a transport can tell.
-func reader(body []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(body)) }
+// take begins to read the caller's body.
+func (x *exchange) take(c *call, timeout time.Duration) *refusal {
+	u, length := &x.upload, c.r.ContentLength
+	u.body, u.limit = c.r.Body, c.live.features.MaxBody
+	inTime := true
+	if 0 < length && length <= min(small, u.limit) && c.r.Header["Expect"] == nil {
+		x.room = slices.Grow(x.room[:0], int(length))
+		if inTime = u.receive(x.w, x.room[:length], timeout); inTime && u.done.Load() {
+			x.kept, u.ahead = u.ahead, nil
+			return nil
+		}
+	}
+	// The answer may begin before the body ends. A server that cannot do that
+	// has to read all of it first.
+	if http.NewResponseController(x.w).EnableFullDuplex() == nil {
+		c.duplex = u
+	}
+	if !inTime {
+		return c.refuse(BackendTimeout)
+	}
+	return x.blame(c)
+}
+
+// body is the body from its beginning, for as long as x.again says that it may be
+// sent. A transport can tell one that is in memory.
+func (x *exchange) body() io.ReadCloser {
+	if x.kept != nil {
+		return io.NopCloser(bytes.NewReader(x.kept))
+	}
+	return &x.upload
+}
 
 // setPath makes an encoded path the URL's, so that it is sent as it is.
 func setPath(u *url.URL, path string) {
@@ -380,8 +409,7 @@ func (x *exchange) failed(c *call, err error) *refusal {
 
 // again reports whether a failed exchange may be tried once more, which only a
 // channel has members for: when nothing of the request was sent, or when
-// sending it twice does no harm, for it asks for something and changes nothing.
-// An answer must not have begun, nor the body.
+// sending it twice does no harm. An answer must not have begun, nor the body.
 func (x *exchange) again(c *call, unsent bool) bool {
 	if x.upload.touched.Load() {
 		return false
@@ -391,9 +419,15 @@ func (x *exchange) again(c *call, unsent bool) bool {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	return x.harmless(c) && !x.informed
+}
+
+// harmless reports whether a call may be sent twice, for it asks for something
+// and changes nothing.
+func (x *exchange) harmless(c *call) bool {
 	switch c.r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return x.upload.body == nil && !x.informed
+		return x.upload.body == nil
 	}
 	return false
 }
@@ -409,6 +443,7 @@ func (g *Gateway) backendFailed(c *call, err error, refused *refusal) {
 
 // answer takes the backend's answer to the caller.
 func (x *exchange) answer(c *call, out *http.Request, res *http.Response) *refusal {
+	defer x.way.over(true)
 	x.settle()
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return x.tunnel(c, out, res)
@@ -441,7 +476,7 @@ func (x *exchange) answer(c *call, out *http.Request, res *http.Response) *refus
 	if out.Method == http.MethodHead || res.Body == http.NoBody || res.ContentLength == 0 {
 		return nil
 	}
-	if err := x.copy(c, res.Body, stream); err != nil {
+	if err := x.copy(c, res, stream); err != nil {
 		c.out.aborted = true
 		if c.r.Context().Value(http.ServerContextKey) != nil {
 			panic(http.ErrAbortHandler)
@@ -470,14 +505,19 @@ func isEventStream(h http.Header) bool {
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // copy copies an answer's body. What has no known end is sent on as it comes.
-func (x *exchange) copy(c *call, body io.Reader, stream bool) error {
+func (x *exchange) copy(c *call, res *http.Response, stream bool) error {
 	if stream {
 		flush(x.w)
+	}
+	if from, ok := res.Body.(io.WriterTo); ok && !stream && res.ContentLength <= small { // it has come with the head
+		n, err := from.WriteTo(x.w)
+		c.out.sent += n
+		return err
 	}
 	buf := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(buf)
 	for {
-		n, err := body.Read(buf[:])
+		n, err := res.Body.Read(buf[:])
 		if n > 0 {
 			wrote, failed := x.w.Write(buf[:n])
 			c.out.sent += int64(wrote)

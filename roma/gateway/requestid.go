@@ -26,7 +26,8 @@ func (s *requestIDs) begin() {
 
 func (s *requestIDs) next() string {
 	const digits = "0123456789abcdef"
-	id := [32]byte(append(s.prefix[:], s.prefix[:]...))
+	var id [32]byte
+	copy(id[:], s.prefix[:])
 	for i, n := len(id)-1, s.count.Add(1); i >= len(s.prefix); i, n = i-1, n>>4 {
 		id[i] = digits[n&15]
 	}

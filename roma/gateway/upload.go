@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 var (
@@ -20,13 +21,32 @@ var (
 type upload struct {
 	body    io.ReadCloser
 	limit   int64
-	read    atomic.Int64
-	touched atomic.Bool // a Read has begun
-	done    atomic.Bool // a Read came to its end
+	ahead   []byte       // received, and not yet read by the transport
+	read    atomic.Int64 // of body
+	touched atomic.Bool  // a Read has begun
+	done    atomic.Bool  // all of body was read
 	ended   atomic.Bool
 	failed  atomic.Pointer[error] // what reading ended with, unless at its end
 
 	reading sync.Mutex // held while body is read
+}
+
+// small is how long a body may be that is mostly there as soon as its head, in
+// bytes.
+const small = 16 << 10
+
+// receive waits for a small body of the length of room, or as much of it as comes
+// at once: mostly all of it, which can go to the backend in one write with the
+// head. The rest is sent on as it comes, for the backend may answer before. It
+// returns false when nothing came within the timeout.
+func (u *upload) receive(w http.ResponseWriter, room []byte, timeout time.Duration) (inTime bool) {
+	late := time.AfterFunc(timeout, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
+	n, _ := u.take(room) // failure has the error
+	u.ahead = room[:n]
+	if n == len(room) {
+		u.done.Store(true)
+	}
+	return late.Stop()
 }
 
 // Read reads the caller's body, one byte past the limit at most.
@@ -35,6 +55,16 @@ func (u *upload) Read(p []byte) (int, error) {
 		return 0, errEnded
 	}
 	u.touched.Store(true)
+	if len(u.ahead) > 0 {
+		n := copy(p, u.ahead)
+		u.ahead = u.ahead[n:]
+		return n, nil
+	}
+	return u.take(p)
+}
+
+// take reads the server's body.
+func (u *upload) take(p []byte) (int, error) {
 	if left := u.limit - u.read.Load() + 1; int64(len(p)) > left {
 		p = p[:left]
 	}

@@ -7,9 +7,10 @@ import (
 )
 
 // DialError is the failure to connect to a backend, TLS handshake included:
-// nothing of the request has been sent, and its body has not been read. The
-// body has been closed all the same, as http.RoundTripper demands; who wants
-// to send it again must have kept Close from it.
+// nothing of the request has been sent, and its body has not been read, unless
+// it was at hand and a kept connection turned out to have ended before. The body
+// has been closed all the same, as http.RoundTripper demands; who wants to send
+// it again must have kept Close from it.
 type DialError struct {
 	Addr string // host:port; internal, so not for callers of a gateway
 	Err  error

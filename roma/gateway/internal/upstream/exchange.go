@@ -29,6 +29,7 @@ type exchange struct {
 	trace    *httptrace.ClientTrace
 	told     func(int, textproto.MIMEHeader) error // of informational answers
 	deadline time.Time                             // zero is none
+	once     bool                                  // see Terms
 
 	request
 	out    *[]byte // the head, and a whole body when loaded
@@ -204,7 +205,7 @@ func (x *exchange) again(err error) (again, fresh bool) {
 	if e, ok := err.(*sendError); ok && e.nothing {
 		return true, true
 	}
-	if !x.whole || x.began || !idempotent(x.req) {
+	if !x.whole || x.began || x.once || !idempotent(x.req) {
 		return false, false
 	}
 	var op *net.OpError

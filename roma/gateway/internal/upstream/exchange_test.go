@@ -75,7 +75,7 @@ func TestRetry(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
 		body         func() io.Reader
-		key          bool
+		key, once    bool
 		partial      string // of an answer, sent before the end
 		want         bool
 	}{
@@ -86,6 +86,7 @@ func TestRetry(t *testing.T) {
 		{name: "POST", method: "POST", body: func() io.Reader { return strings.NewReader("data") }},
 		{name: "POST without a body", method: "POST"},
 		{name: "POST with a key", method: "POST", body: func() io.Reader { return strings.NewReader("data") }, key: true, want: true},
+		{name: "PUT at hand, once", method: "PUT", body: func() io.Reader { return strings.NewReader("data") }, once: true},
 		{name: "GET, an answer begun", method: "GET", partial: "HTTP/1.1 2"},
 		{name: "GET, informed", method: "GET", partial: "HTTP/1.1 103 Early Hints\r\n\r\n"},
 	} {
@@ -118,7 +119,7 @@ func TestRetry(t *testing.T) {
 			if c.key {
 				req.Header.Set("Idempotency-Key", "1")
 			}
-			o, err := observe(lean, req)
+			o, err := observe(onTerms{lean, Terms{Once: c.once}}, req)
 			if c.want != (err == nil && o.Body == "ok") {
 				t.Errorf("%+v, %v, want an answer: %v", o, err, c.want)
 			}
@@ -132,6 +133,16 @@ func TestRetry(t *testing.T) {
 			}
 		})
 	}
+}
+
+// onTerms is a transport whose exchanges are all on the same terms.
+type onTerms struct {
+	*Transport
+	terms Terms
+}
+
+func (t onTerms) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.RoundTripOn(req, &t.terms)
 }
 
 // TestNoRetryOnNewConnections: what a new connection ends is not sent twice.

@@ -149,15 +149,18 @@ type Terms struct {
 	// Inform is told of answers that are not final, as Got1xxResponse of an
 	// httptrace.ClientTrace is. Nil is none.
 	Inform func(code int, header textproto.MIMEHeader) error
-	// Lean is set when the lean path was taken: then, once the answer's body
-	// has been closed, nothing refers to the request any more, unless it had a
-	// body.
+	// Once keeps a request of which anything was sent from being sent again,
+	// whatever its method.
+	Once bool
+	// Lean is set when the lean path was taken, and a body, if any, was sent
+	// with the head: then, once the answer's body has been closed, nothing
+	// refers to the request any more.
 	Lean bool
 }
 
 // RoundTripOn is RoundTrip on terms.
 func (t *Transport) RoundTripOn(req *http.Request, terms *Terms) (*http.Response, error) {
-	if terms.Lean = !t.declines(req); !terms.Lean {
+	if terms.Lean = false; t.declines(req) {
 		return t.roundTripStandard(req, terms)
 	}
 	ctx := req.Context()
@@ -168,15 +171,16 @@ func (t *Transport) RoundTripOn(req *http.Request, terms *Terms) (*http.Response
 		trace:    httptrace.ContextClientTrace(ctx),
 		deadline: terms.Deadline,
 		told:     terms.Inform,
+		once:     terms.Once,
 	}
 	if d, ok := ctx.Deadline(); ok && (x.deadline.IsZero() || d.Before(x.deadline)) {
 		x.deadline = d
 	}
 	res, err := x.roundTrip()
 	if err == errHTTP2 {
-		terms.Lean = false
 		return t.roundTripStandard(req, terms)
 	}
+	terms.Lean = x.whole
 	return res, err
 }
 
