@@ -40,6 +40,12 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if schema := os.Getenv(lagEnv); schema != "" {
+		if err := writeOnDemand(schema); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -1,12 +1,16 @@
 package bench
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	mathrand "math/rand/v2"
 	"os"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -397,15 +401,52 @@ func (s *barePgx) take(keys ...string) {
 	})
 }
 
-// BenchmarkWatchLag measures how long after an Update has returned on one node
-// another one's Watch yields its commit, the nodes having nothing in common but
-// the server. One commit is under way at a time.
+// lagEnv tells a process of this test's that it is the one that writes, in the
+// schema that it names.
+const lagEnv = "GATEHOUSE_BENCH_LAG"
+
+// writeOnDemand makes a commit for each line of its input, and says when the
+// Update had returned.
+func writeOnDemand(schema string) error {
+	ctx := context.Background()
+	s, err := postgres.Open(ctx, os.Getenv("GATEHOUSE_TEST_POSTGRES"), postgres.Config{Schema: schema})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	value := strings.Repeat("v", 177)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if _, err := s.Update(ctx, func(tx storage.Writer) error { return tx.Put("lag|", value) }); err != nil {
+			return err
+		}
+		if _, err := fmt.Println(time.Now().UnixNano()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BenchmarkWatchLag measures how long after an Update has returned in one process
+// another one's Watch yields its commit. One commit is under way at a time.
 func BenchmarkWatchLag(b *testing.B) {
 	b.Run("gatehouse/postgres", func(b *testing.B) {
 		w := postgresWorkload(b)
-		writer, schema := openPostgresStore(b, w)
-		reader := joinPostgresStore(b, w, schema)
-		seen := make(chan time.Time)
+		reader, schema := openPostgresStore(b, w)
+		writer := exec.Command(os.Args[0])
+		writer.Env = append(os.Environ(), lagEnv+"="+schema)
+		writer.Stderr = os.Stderr
+		in, err := writer.StdinPipe()
+		must(err)
+		out, err := writer.StdoutPipe()
+		must(err)
+		must(writer.Start())
+		b.Cleanup(func() {
+			must(in.Close())
+			must(writer.Wait())
+		})
+		returned := bufio.NewScanner(out)
+
+		seen := make(chan int64)
 		ctx, stop := context.WithCancel(b.Context())
 		var watcher sync.WaitGroup
 		watcher.Go(func() {
@@ -413,24 +454,22 @@ func BenchmarkWatchLag(b *testing.B) {
 				if err != nil {
 					return
 				}
-				seen <- time.Now()
+				seen <- time.Now().UnixNano()
 			}
 		})
 		var lags []time.Duration
 		measure := func() {
-			var returned time.Time
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				_, err := writer.Update(ctx, func(tx storage.Writer) error { return tx.Put("lag|", w.value) })
-				must(err)
-				returned = time.Now()
-			}()
+			_, err := io.WriteString(in, "\n")
+			must(err)
 			at := <-seen
-			<-done
-			lags = append(lags, max(at.Sub(returned), 0))
+			if !returned.Scan() {
+				b.Fatal("the process that writes has ended")
+			}
+			done, err := strconv.ParseInt(returned.Text(), 10, 64)
+			must(err)
+			lags = append(lags, max(time.Duration(at-done), 0))
 		}
-		measure() // the watcher's connection
+		measure() // the connections of both
 		lags = nil
 		for b.Loop() {
 			measure()
