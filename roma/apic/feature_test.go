@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"slices"
 	"strings"
@@ -51,6 +52,20 @@ func TestFeaturesAtStart(t *testing.T) {
 		got.Scripts.Env != "online" || got.Scripts.AddressProtocol != "none" || bool(got.Scripts.Async) || got.Scripts.ReturnType != "no_string" ||
 		len(got.Ciphers) != 8 || got.AppJWT.Header != "Authorization" || got.AppBasic || got.PublicKey || !got.SignBasic || !got.GreenTunnel {
 		t.Errorf("defaults %+v", got)
+	}
+}
+
+// What a config is refused for is told with the value.
+func TestFeatureRefusalsTellTheValue(t *testing.T) {
+	f := setup(t)
+	for config, want := range map[string]string{
+		"12M":     `config of request_body_size: "12M" is not a number of bytes`,
+		"1048575": "config of request_body_size: the number of bytes 1048575 is not between 1048576 and 9999220736",
+	} {
+		_, err := f.set("request_body_size", true, config)
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Message != want {
+			t.Errorf("%s: %v, want %s", config, err, want)
+		}
 	}
 }
 

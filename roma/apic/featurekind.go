@@ -89,7 +89,7 @@ func (s *system) effective(st *mirror.State, scope core.Scope) Features {
 		GatewayResponses: on(FeatureGatewayResponses), SignBasic: on(FeatureSignBasic), MultiAuth: on(FeatureMultiAuth),
 		AppConfig: on(FeatureAppConfig), GreenTunnel: on(FeatureGreenTunnel),
 		Log:      logFeature.of(s, st, scope),
-		APILimit: rateLimitFeature.of(s, st, scope).APILimits, MaxBody: int64(bodySizeFeature.of(s, st, scope)),
+		APILimit: rateLimitFeature.of(s, st, scope).APILimits, MaxBody: bodySizeFeature.of(s, st, scope),
 		MaxTimeout: time.Duration(timeoutFeature.of(s, st, scope).Max) * time.Millisecond,
 		AppToken:   appTokenFeature.of(s, st, scope), AppJWT: appJWTFeature.of(s, st, scope),
 		AppAPIKey: on(FeatureAppAPIKey), AppBasic: on(FeatureAppBasic), AppSecret: on(FeatureAppSecret),
@@ -245,12 +245,12 @@ var (
 	rateLimitFeature = object(FeatureRateLimit, `{"api_limits":200}`, nil, func(v *rateLimit) error {
 		return between("api_limits", v.APILimits, 1, 1_000_000)
 	})
-	bodySizeFeature = plain(FeatureRequestBodySize, strconv.Itoa(12*mega), nil, func(text string) (int, error) {
-		n, err := strconv.Atoi(text)
+	bodySizeFeature = plain(FeatureRequestBodySize, strconv.Itoa(12*mega), nil, func(text string) (int64, error) {
+		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return 0, errors.New("is not a number")
+			return 0, fmt.Errorf("%.40q is not a number of bytes", text)
 		}
-		return n, between("request_body_size", n, 1*mega, 9536*mega)
+		return n, between("the number of bytes", n, 1*mega, 9536*mega)
 	})
 	timeoutFeature = object(FeatureBackendTimeout, `{"max_timeout":60000}`, nil, func(v *backendTimeout) error {
 		return between("max_timeout", v.Max, 1, longestTimeout)
@@ -331,10 +331,10 @@ var featureKinds = []featureKind{
 }
 
 func (f *SandboxFeature) check() error {
-	return errors.Join(between("max_cpu_time", f.MaxCPU, 1, 100_000), between("max_memory", int(f.MaxMemory), 1*mega, 9536*mega))
+	return errors.Join(between("max_cpu_time", f.MaxCPU, 1, 100_000), between("max_memory", f.MaxMemory, 1*mega, 9536*mega))
 }
 
-func between(param string, n, a, b int) error {
+func between[N int | int64](param string, n, a, b N) error {
 	if n < a || n > b {
 		return fmt.Errorf("%s %d is not between %d and %d", param, n, a, b)
 	}
