@@ -224,6 +224,7 @@ func (x *exchange) one(value string) []string {
 // connection and those that are the gateway's to say.
 func answerHeaders(dst, src http.Header) {
 	listed := src["Connection"]
+	dst["Content-Type"] = nil // unless the backend says: the server would guess
 	for name, values := range src {
 		switch {
 		case isHop(name), name == "Server", name == "X-Request-Id", strings.HasPrefix(name, "X-Apig-"),
