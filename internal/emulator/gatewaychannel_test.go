@@ -256,11 +256,12 @@ func TestGatewayBalancesByHash(t *testing.T) {
 func (g *gatewayClient) shown(channel string) string {
 	g.t.Helper()
 	detail := g.put("GET /vpc-channels/"+channel, nil)
-	all := fmt.Sprint(detail["status"], " ")
+	var all strings.Builder
+	all.WriteString(fmt.Sprint(detail["status"], " "))
 	for _, member := range detail["members"].([]any) {
-		all += fmt.Sprint(member.(object)["status"])
+		all.WriteString(fmt.Sprint(member.(object)["status"]))
 	}
-	return all
+	return all.String()
 }
 
 // Part 2, vector 38: F F S F F F takes a member down after the sixth probe, and
