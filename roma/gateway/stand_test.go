@@ -204,15 +204,16 @@ func (s *stand) got(r reply) seen {
 // members are backends at one port of several addresses of this machine.
 type members struct {
 	testing.TB
-	port    int
-	servers []*http.Server
-	hosts   []string
-	handler func(host string) http.Handler
+	port      int
+	servers   []*http.Server
+	listeners []net.Listener
+	hosts     []string
+	handler   func(host string) http.Handler
 }
 
 func newMembers(t testing.TB, n int, handler func(host string) http.Handler) *members {
 	t.Helper()
-	m := &members{TB: t, handler: handler, servers: make([]*http.Server, n)}
+	m := &members{TB: t, handler: handler, servers: make([]*http.Server, n), listeners: make([]net.Listener, n)}
 	for i := range n {
 		m.hosts = append(m.hosts, fmt.Sprintf("127.0.0.%d", i+1))
 	}
@@ -247,7 +248,7 @@ func (m *members) start(i int) error {
 	if err != nil {
 		return err
 	}
-	m.servers[i] = &http.Server{Handler: m.handler(m.hosts[i])}
+	m.servers[i], m.listeners[i] = &http.Server{Handler: m.handler(m.hosts[i])}, l
 	go m.servers[i].Serve(l)
 	return nil
 }
@@ -255,6 +256,7 @@ func (m *members) start(i int) error {
 // kill ends a member, and the requests at it.
 func (m *members) kill(i int) {
 	if m.servers[i] != nil {
+		m.listeners[i].Close() // which the server may not have come to know yet
 		m.servers[i].Close()
 		m.servers[i] = nil
 	}
