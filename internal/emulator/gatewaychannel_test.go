@@ -18,11 +18,12 @@ import (
 // members are backends at one port of several addresses of this machine. They
 // answer with their name: a, b, c.
 type members struct {
-	g       *gatewayClient
-	port    int
-	hosts   []string
-	servers []*http.Server
-	handler func(name string) http.HandlerFunc
+	g         *gatewayClient
+	port      int
+	hosts     []string
+	servers   []*http.Server
+	listeners []net.Listener
+	handler   func(name string) http.HandlerFunc
 }
 
 // named answers with the member's name.
@@ -32,7 +33,7 @@ func named(name string) http.HandlerFunc {
 
 func (g *gatewayClient) members(n int, handler func(name string) http.HandlerFunc) *members {
 	g.t.Helper()
-	m := &members{g: g, servers: make([]*http.Server, n), handler: handler}
+	m := &members{g: g, servers: make([]*http.Server, n), listeners: make([]net.Listener, n), handler: handler}
 	for i := range n {
 		m.hosts = append(m.hosts, fmt.Sprintf("127.0.0.%d", i+1))
 	}
@@ -58,7 +59,7 @@ func (m *members) listen(i int) error {
 		return err
 	}
 	m.port = l.Addr().(*net.TCPAddr).Port
-	m.servers[i] = &http.Server{Handler: m.handler(string(rune('a' + i)))}
+	m.servers[i], m.listeners[i] = &http.Server{Handler: m.handler(string(rune('a' + i)))}, l
 	go m.servers[i].Serve(l)
 	return nil
 }
@@ -73,6 +74,7 @@ func (m *members) revive(i int) {
 // kill ends a member, and the requests at it.
 func (m *members) kill(i int) {
 	if m.servers[i] != nil {
+		m.listeners[i].Close() // which the server may not have come to know yet
 		m.servers[i].Close()
 		m.servers[i] = nil
 	}
