@@ -161,7 +161,11 @@ func only[T any](_ T, err error) error { return err }
 // APIs in 1,000 groups, each online in two environments, 1,000 policies and
 // 50,000 bindings: through Go calls, and over HTTP on the loopback.
 func BenchmarkControl(b *testing.B) {
-	g := newGateway(b, 10_000)
+	apis := 10_000
+	if testing.Short() {
+		apis = 1000
+	}
+	g := newGateway(b, apis)
 	g.online(b)
 	g.govern(b, 1000)
 	page := list.Show(40, 20)
@@ -234,7 +238,11 @@ func BenchmarkControl(b *testing.B) {
 // BenchmarkControlList is lists beside 1,000 to 100,000 APIs: what a page costs
 // must not grow with the table.
 func BenchmarkControlList(b *testing.B) {
-	for _, n := range []int{1000, 10_000, 100_000} {
+	sizes := []int{1000, 10_000, 100_000}
+	if testing.Short() {
+		sizes = sizes[:1]
+	}
+	for _, n := range sizes {
 		g := newGateway(b, n)
 		for _, c := range []struct {
 			name string
