@@ -98,12 +98,14 @@ func BenchmarkRBACChange(b *testing.B) {
 				b.Skip("rules cannot be changed")
 			}
 			link, unlink := rules.link, rules.unlink
-			ask := rules.prepare([]question{{user: "user-777", action: "read", resource: "data-999"}})
-			link("user-777", "role-999")
+			last := min(10_000, rbacSize()) - 1
+			role := fmt.Sprintf("role-%d", last)
+			ask := rules.prepare([]question{{user: "user-777", action: "read", resource: fmt.Sprintf("data-%d", last/10)}})
+			link("user-777", role)
 			if !ask(0) {
 				b.Fatal("a link is not seen")
 			}
-			unlink("user-777", "role-999")
+			unlink("user-777", role)
 			if ask(0) {
 				b.Fatal("a link taken away is seen")
 			}
@@ -115,8 +117,8 @@ func BenchmarkRBACChange(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := 0; b.Loop(); i++ {
-				link(users[i%len(users)], "role-999")
-				unlink(users[i%len(users)], "role-999")
+				link(users[i%len(users)], role)
+				unlink(users[i%len(users)], role)
 			}
 		})
 	}
