@@ -203,16 +203,19 @@ func parsePairs(dst []pair, s string, place Place, limit int) ([]pair, error) {
 		}
 		name, value, _ := strings.Cut(part, "=")
 		name, ok := unescapePercent(name)
+		// What is no name may be anything, a secret without its name too.
 		if !ok {
-			// What is no name may be anything, a secret without its name too.
 			return dst, &BindError{Kind: Malformed, Place: place, Want: "percent-encoded text"}
+		}
+		if !utf8.ValidString(name) {
+			return dst, &BindError{Kind: BadEncoding, Place: place, Want: "UTF-8"}
 		}
 		// The value may be a secret's, so an error shows the name alone.
 		value, ok = unescapePercent(value)
 		if !ok {
 			return dst, &BindError{Kind: Malformed, Place: place, Name: Quote(name), Want: "percent-encoded text"}
 		}
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+		if !utf8.ValidString(value) {
 			return dst, &BindError{Kind: BadEncoding, Place: place, Name: Quote(name), Want: "UTF-8"}
 		}
 		dst = append(dst, pair{name, value})
