@@ -80,9 +80,14 @@ func (e edit) begin() {
 
 func (e edit) tenant(_, is *tenantRow) {
 	if is != nil {
-		e.tx.Place(shelf(is.ID), object(is.ID, Resource{Integration, systemIntegration}))
-		e.tx.Grant(rbac.Grant{Role: withRole, Permission: rbac.On(access, shelf(is.ID))})
+		e.shelf(is.ID)
 	}
+}
+
+// shelf puts up the tenant's shelf in its integration "system".
+func (e edit) shelf(t TenantID) {
+	e.tx.Place(shelf(t), object(t, Resource{Integration, systemIntegration}))
+	e.tx.Grant(rbac.Grant{Role: withRole, Permission: rbac.On(access, shelf(t))})
 }
 
 func (e edit) role(was, is *roleRow) {
@@ -133,11 +138,15 @@ func (e edit) roleMenu(was, is *roleMenuRow) {
 }
 
 func (e edit) resource(was, is *resourceRow) {
+	custom := Resource{Integration, systemIntegration}
 	if is == nil {
 		e.tx.RemoveResource(object(was.Tenant, was.Resource))
+		if was.Resource == custom { // the shelf went with it, and may be needed again
+			e.shelf(was.Tenant)
+		}
 		return
 	}
-	switch custom := (Resource{Integration, systemIntegration}); {
+	switch {
 	case is.In == custom && is.Resource.Type == Entity:
 		e.tx.Place(object(is.Tenant, is.Resource), shelf(is.Tenant))
 	case is.In != Resource{}:

@@ -39,6 +39,20 @@ func TestAGrantReachesWhatItContains(t *testing.T) {
 	}
 }
 
+// Custom entities are read by everybody who has a role, also when their
+// integration was removed and came back.
+func TestTheIntegrationSystemComesBack(t *testing.T) {
+	w := newWorld(t)
+	w.house()
+	system := res(milesight.Integration, "system")
+	w.ok(w.tenant.RemoveResource(w.ctx, system))
+	w.equal("ann reaches of what is gone", w.reach(w.ann), []string{})
+	w.add(system, nowhere)
+	w.add(res(milesight.Entity, "14"), system)
+	w.equal("ann reaches", w.reach(w.ann), []string{"E14"})
+	w.equal("bob, without a role, reaches", w.reach(w.bob), []string{})
+}
+
 func TestTheOrderOfGrantAndResourceIsFree(t *testing.T) {
 	w := newWorld(t)
 	w.grant(res(milesight.Integration, "I1"), res(milesight.Device, "3"))
