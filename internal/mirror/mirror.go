@@ -25,8 +25,6 @@ import (
 	"iter"
 	"log/slog"
 
-	"github.com/tidwall/btree"
-
 	"github.com/gatehouse-go/gatehouse/internal/live"
 	"github.com/gatehouse-go/gatehouse/internal/table"
 	"github.com/gatehouse-go/gatehouse/storage"
@@ -38,8 +36,8 @@ type Set struct{ parts []part }
 
 // part is a Mirror of any type of row.
 type part interface {
-	build(r storage.Reader) (any, error)
-	apply(old any, c storage.Commit) (any, error)
+	build(r storage.Reader) (*rows, error)
+	apply(old *rows, c storage.Commit) (*rows, error)
 }
 
 // State is all rows of a Set as of one position of the store. It is immutable
@@ -48,7 +46,7 @@ type State struct {
 	// Position is that of the last commit that changed a row.
 	Position storage.Position
 
-	parts []any // of each Mirror its *rows, by slot
+	parts []*rows // of each Mirror, by slot
 	newer *State
 	stale chan struct{} // closed when newer is set
 }
@@ -85,7 +83,7 @@ func (set *Set) Follow(ctx context.Context, store storage.Records, prefix string
 // than rows in step and calls them from a [live.Config] of its own; others have
 // [Set.Follow].
 func (set *Set) Build(r storage.Reader) (*State, error) {
-	s := &State{Position: r.Position(), parts: make([]any, len(set.parts)), stale: make(chan struct{})}
+	s := &State{Position: r.Position(), parts: make([]*rows, len(set.parts)), stale: make(chan struct{})}
 	for i, p := range set.parts {
 		var err error
 		if s.parts[i], err = p.build(r); err != nil {
@@ -97,7 +95,7 @@ func (set *Set) Build(r storage.Reader) (*State, error) {
 
 // Apply returns the state after a commit, and leaves s as it was but stale.
 func (set *Set) Apply(s *State, c storage.Commit) (*State, error) {
-	next := &State{Position: c.Position, parts: make([]any, len(set.parts)), stale: make(chan struct{})}
+	next := &State{Position: c.Position, parts: make([]*rows, len(set.parts)), stale: make(chan struct{})}
 	for i, p := range set.parts {
 		var err error
 		if next.parts[i], err = p.apply(s.parts[i], c); err != nil {
@@ -110,186 +108,81 @@ func (set *Set) Apply(s *State, c storage.Commit) (*State, error) {
 
 // Mirror is the rows of one table.
 type Mirror[T any] struct {
-	slot   int
-	table  *table.Table[T]
-	key    func(*T) table.Key
-	orders []*Order[T]
+	base  *base
+	table *table.Table[T]
+	key   func(*T) table.Key
 }
 
 // Of adds a table to the set. key is the table's own.
 func Of[T any](set *Set, t *table.Table[T], key func(*T) table.Key) *Mirror[T] {
-	m := &Mirror[T]{slot: len(set.parts), table: t, key: key}
+	m := &Mirror[T]{base: &base{slot: len(set.parts)}, table: t, key: key}
 	set.parts = append(set.parts, m)
 	return m
 }
 
 // Order is an order in which the rows of a scope are listed.
 type Order[T any] struct {
-	mirror *Mirror[T]
-	slot   int
-	key    func(*T) table.Key
+	base *base
+	slot int
 }
 
 // Order adds an order. Its key needs no scope; rows with the same key are
 // ordered by their primary keys, and those whose key is zero are left out.
 func (m *Mirror[T]) Order(key func(*T) table.Key) *Order[T] {
-	o := &Order[T]{mirror: m, slot: len(m.orders), key: key}
-	m.orders = append(m.orders, o)
+	o := &Order[T]{base: m.base, slot: len(m.base.orders)}
+	m.base.orders = append(m.base.orders, func(row any) table.Key { return key(row.(*T)) })
 	return o
 }
 
-// tree is rows by key, each a *T of its Mirror. It is not generic, as nothing is
-// here that need not be: each instance of the tree is 120 functions to compile,
-// again in every package that can reach it.
-type tree = btree.Map[string, any]
-
-// rows is what a State has of one table: a bucket for each scope. It is never
-// changed once a state has it.
-type rows struct {
-	scopes btree.Map[string, *bucket]
-	// changed are the keys of the rows that the commit changed which made
-	// these of those before; nil when they were built anew.
-	changed []table.Key
-}
-
-type bucket struct {
-	byKey  *tree
-	orders []*tree
-}
-
-func newBucket(orders int) *bucket {
-	b := &bucket{byKey: new(tree), orders: make([]*tree, orders)}
-	for i := range b.orders {
-		b.orders[i] = new(tree)
-	}
-	return b
-}
-
-func (b *bucket) copy() *bucket {
-	c := &bucket{byKey: b.byKey.Copy(), orders: make([]*tree, len(b.orders))}
-	for i, o := range b.orders {
-		c.orders[i] = o.Copy()
-	}
-	return c
-}
-
-func scopeOf(key table.Key) string { return string(key[:len(key)-len(key.Rest())]) }
-
-// set puts the row under its key, or with a nil row removes what is there.
-func (m *Mirror[T]) set(b *bucket, key table.Key, row *T) {
-	var was any
-	if row != nil {
-		was, _ = b.byKey.Set(string(key), row)
-	} else {
-		was, _ = b.byKey.Delete(string(key))
-	}
-	old, _ := was.(*T) // or nil
-	for i, o := range m.orders {
-		var before, now table.Key
-		if old != nil {
-			before = o.key(old)
-		}
-		if row != nil {
-			now = o.key(row)
-		}
-		if before != "" && before != now {
-			b.orders[i].Delete(string(before + key))
-		}
-		if now != "" {
-			b.orders[i].Set(string(now+key), row)
-		}
-	}
-}
-
-func (m *Mirror[T]) build(r storage.Reader) (any, error) {
-	all := &rows{}
+func (m *Mirror[T]) build(r storage.Reader) (*rows, error) {
+	all := newRows(m.base)
 	for row, err := range m.table.All().Rows(r) {
 		if err != nil {
 			return nil, err
 		}
-		key := m.key(&row)
-		b, found := all.scopes.Get(scopeOf(key))
-		if !found {
-			b = newBucket(len(m.orders))
-			all.scopes.Set(scopeOf(key), b)
-		}
-		m.set(b, key, &row)
+		all.set(m.key(&row), &row)
 	}
 	return all, nil
 }
 
-func (m *Mirror[T]) apply(old any, c storage.Commit) (any, error) {
-	current := old.(*rows)
-	var next *rows
-	var scope string
-	var b *bucket // the copy of scope's
+func (m *Mirror[T]) apply(old *rows, c storage.Commit) (*rows, error) {
+	var e *edit
 	for ch, err := range m.table.Changes(c) {
 		if err != nil {
 			return nil, err
 		}
-		if next == nil {
-			next = &rows{scopes: *current.scopes.Copy()}
+		if e == nil {
+			e = old.edit()
 		}
-		// Changes come in the order of keys, so scope by scope.
-		if s := scopeOf(ch.Key); b == nil || s != scope {
-			scope = s
-			if was, found := next.scopes.Get(scope); found {
-				b = was.copy()
-			} else {
-				b = newBucket(len(m.orders))
-			}
-			next.scopes.Set(scope, b)
-		}
-		m.set(b, ch.Key, ch.Row)
-		next.changed = append(next.changed, ch.Key)
-		if b.byKey.Len() == 0 {
-			next.scopes.Delete(scope)
-			b = nil
+		if ch.Row != nil {
+			e.change(ch.Key, ch.Row)
+		} else {
+			e.change(ch.Key, nil)
 		}
 	}
-	if next == nil {
-		return current, nil
+	if e == nil {
+		return old, nil
 	}
-	return next, nil
-}
-
-func (m *Mirror[T]) bucket(s *State, scope table.Key) *bucket {
-	b, _ := s.parts[m.slot].(*rows).scopes.Get(string(scope))
-	return b
+	return e.rows, nil
 }
 
 // Get returns the row with the primary key.
 func (m *Mirror[T]) Get(s *State, key table.Key) (row *T, found bool) {
-	b := m.bucket(s, table.Key(scopeOf(key)))
-	if b == nil {
-		return nil, false
-	}
-	was, _ := b.byKey.Get(string(key))
-	row, found = was.(*T)
+	row, found = m.base.get(s, key).(*T)
 	return row, found
 }
 
 // In is the rows of a scope in the order of their primary keys.
-func (m *Mirror[T]) In(s *State, scope table.Key) List[T] {
-	if b := m.bucket(s, scope); b != nil {
-		return List[T]{tree: b.byKey}
-	}
-	return List[T]{}
-}
+func (m *Mirror[T]) In(s *State, scope table.Key) List[T] { return List[T]{m.base.in(s, scope)} }
 
 // Prefix is the rows whose primary key, scope first, begins with prefix.
 func (m *Mirror[T]) Prefix(s *State, prefix table.Key) List[T] {
-	l := m.In(s, table.Key(scopeOf(prefix)))
-	l.from, l.to = string(prefix), string(prefix.End())
-	return l
+	return List[T]{m.base.in(s, table.Key(scopeOf(prefix))).within(prefix)}
 }
 
 // In is the rows of a scope in this order.
 func (o *Order[T]) In(s *State, scope table.Key) List[T] {
-	if b := o.mirror.bucket(s, scope); b != nil {
-		return List[T]{tree: b.orders[o.slot]}
-	}
-	return List[T]{}
+	return List[T]{o.base.ordered(s, scope, o.slot)}
 }
 
 // Prefix is the rows of a scope whose key in this order begins with prefix;
@@ -298,22 +191,13 @@ func (o *Order[T]) Prefix(s *State, scope, prefix table.Key) List[T] {
 	if prefix == "" {
 		return List[T]{}
 	}
-	l := o.In(s, scope)
-	l.from, l.to = string(prefix), string(prefix.End())
-	return l
+	return List[T]{o.base.ordered(s, scope, o.slot).within(prefix)}
 }
 
 // Rows is the rows of all scopes.
 func (m *Mirror[T]) Rows(s *State) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
-		s.parts[m.slot].(*rows).scopes.Scan(func(_ string, b *bucket) bool {
-			more := true
-			b.byKey.Scan(func(_ string, row any) bool {
-				more = yield(row.(*T))
-				return more
-			})
-			return more
-		})
+		s.parts[m.base.slot].all(func(row any) bool { return yield(row.(*T)) })
 	}
 }
 

@@ -18,15 +18,15 @@ type Change[T any] struct {
 // the last pair.
 func (t *Table[T]) Changes(c storage.Commit) iter.Seq2[Change[T], error] {
 	return func(yield func(Change[T], error) bool) {
-		for _, ch := range c.Under(t.prefix) {
-			change := Change[T]{Key: Key(ch.Key[len(t.prefix):])}
+		for _, ch := range c.Under(t.base.prefix) {
+			change := Change[T]{Key: Key(ch.Key[len(t.base.prefix):])}
 			if !ch.Deleted {
-				row, err := t.decode(change.Key, ch.Value)
+				row, err := t.base.decode(change.Key, ch.Value)
 				if err != nil {
 					yield(Change[T]{}, err)
 					return
 				}
-				change.Row = &row
+				change.Row = row.(*T)
 			}
 			if !yield(change, nil) {
 				return
@@ -39,8 +39,8 @@ func (t *Table[T]) Changes(c storage.Commit) iter.Seq2[Change[T], error] {
 // ascending, without decoding any.
 func (t *Table[T]) ChangedKeys(c storage.Commit) iter.Seq[Key] {
 	return func(yield func(Key) bool) {
-		for _, ch := range c.Under(t.prefix) {
-			if !yield(Key(ch.Key[len(t.prefix):])) {
+		for _, ch := range c.Under(t.base.prefix) {
+			if !yield(Key(ch.Key[len(t.base.prefix):])) {
 				return
 			}
 		}

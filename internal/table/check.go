@@ -39,7 +39,7 @@ type checker struct {
 	faults []error
 }
 
-func (t *Table[T]) check(r storage.Reader, c *checker) {
+func (t *base) check(r storage.Reader, c *checker) {
 	fault := func(index string, key Key, format string, args ...any) {
 		c.faults = append(c.faults, &CorruptError{Table: t.name, Index: index, Key: key, Err: fmt.Errorf(format, args...)})
 	}
@@ -56,10 +56,10 @@ func (t *Table[T]) check(r storage.Reader, c *checker) {
 			c.faults = append(c.faults, err)
 			continue
 		}
-		if own := t.key(&row); own != pk {
+		if own := t.key(row); own != pk {
 			fault("", pk, "the row's own key is %v", own)
 		}
-		for _, e := range t.entries(pk, &row) {
+		for _, e := range t.entries(pk, row) {
 			if other, taken := want[e.key]; taken {
 				fault(e.ix.name, e.of, "rows %v and %v both have it", other, pk)
 			}
@@ -105,7 +105,7 @@ func (s *Schema) Reindex(w storage.Writer) error {
 	return nil
 }
 
-func (t *Table[T]) reindex(w storage.Writer) error {
+func (t *base) reindex(w storage.Writer) error {
 	for rec, err := range w.Ascend(t.indexes, storage.PrefixEnd(t.indexes)) {
 		if err != nil {
 			return err
@@ -123,7 +123,7 @@ func (t *Table[T]) reindex(w storage.Writer) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range t.entries(pk, &row) {
+		for _, e := range t.entries(pk, row) {
 			if holder, found, err := get(w, e.key); err != nil {
 				return err
 			} else if found {

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"fmt"
 	"iter"
 
 	"github.com/gatehouse-go/gatehouse/storage"
@@ -9,15 +8,7 @@ import (
 
 // Index is a second order of the rows of a table. It is kept by the writes of
 // the table, in the same transaction.
-type Index[T any] struct {
-	t      *Table[T]
-	name   string
-	prefix string
-	unique bool
-	key    func(*T) Key   // one of the two is set
-	keys   func(*T) []Key // several entries for a row
-	ref    *reference
-}
+type Index[T any] struct{ index *index }
 
 // Unique is an [Index] in which no two rows have the same key.
 type Unique[T any] struct{ Index[T] }
@@ -28,34 +19,28 @@ type Unique[T any] struct{ Index[T] }
 // in the store are not indexed: an index is declared before the first row, or
 // [Schema.Reindex] is run once. It panics when t has an index of the name.
 func (t *Table[T]) Index(name string, key func(*T) Key) *Index[T] {
-	return t.addIndex(&Index[T]{name: name, key: key})
+	return &Index[T]{t.base.addIndex(index{name: name, keys: one(key)})}
+}
+
+func one[T any](key func(*T) Key) func(row any, add func(Key)) {
+	return func(row any, add func(Key)) { add(key(row.(*T))) }
 }
 
 // Multi declares an index in which a row stands once under each of its keys: by
 // tag, by member. Otherwise it is as [Table.Index] says.
 func (t *Table[T]) Multi(name string, keys func(*T) []Key) *Index[T] {
-	return t.addIndex(&Index[T]{name: name, keys: keys})
+	return &Index[T]{t.base.addIndex(index{name: name, keys: func(row any, add func(Key)) {
+		for _, key := range keys(row.(*T)) {
+			add(key)
+		}
+	}})}
 }
 
 // Unique declares an index in which no two rows have the same key; rows whose
 // key is zero are left out and never conflict. Otherwise it is as [Table.Index]
 // says. The key is shown in a [ConflictError]: a secret is indexed by its hash.
 func (t *Table[T]) Unique(name string, key func(*T) Key) *Unique[T] {
-	u := &Unique[T]{Index[T]{name: name, key: key, unique: true}}
-	t.addIndex(&u.Index)
-	return u
-}
-
-func (t *Table[T]) addIndex(ix *Index[T]) *Index[T] {
-	mustName("index", ix.name)
-	for _, other := range t.list {
-		if other.name == ix.name {
-			panic(fmt.Sprintf("table: index %s.%s is declared twice", t.name, ix.name))
-		}
-	}
-	ix.t, ix.prefix = t, t.indexes+ix.name+"/"
-	t.list = append(t.list, ix)
-	return ix
+	return &Unique[T]{Index[T]{t.base.addIndex(index{name: name, keys: one(key), unique: true})}}
 }
 
 // All is the rows in the index, in its order.
@@ -65,16 +50,16 @@ func (ix *Index[T]) All() Query[T] { return ix.Range("", "") }
 // the order of the index; none for the zero Key, as for [Table.Prefix]. A row of
 // a [Table.Multi] index comes once for each of its keys that does.
 func (ix *Index[T]) Prefix(prefix Key) Query[T] {
-	f, end := under(ix.prefix, prefix)
-	return Query[T]{t: ix.t, ix: ix, from: f, to: end}
+	from, to := under(ix.index.prefix, prefix)
+	return Query[T]{scan{t: ix.index.t, ix: ix.index, from: from, to: to}}
 }
 
 // Range is the rows with from <= key in the index < to, in the order of the
 // index. A zero to is no upper bound; to.End() takes in the keys that begin with
 // to.
 func (ix *Index[T]) Range(from, to Key) Query[T] {
-	f, end := bounds(ix.prefix, from, to)
-	return Query[T]{t: ix.t, ix: ix, from: f, to: end}
+	f, end := bounds(ix.index.prefix, from, to)
+	return Query[T]{scan{t: ix.index.t, ix: ix.index, from: f, to: end}}
 }
 
 // Values yields the keys in the index that begin with the parts of prefix and
@@ -82,66 +67,21 @@ func (ix *Index[T]) Range(from, to Key) Query[T] {
 // in them. It seeks from one to the next: it costs what their number does, and
 // not the number of the rows. An error is the last pair.
 func (ix *Index[T]) Values(r storage.Reader, prefix Key) iter.Seq2[Key, error] {
-	return func(yield func(Key, error) bool) {
-		from, end := under(ix.prefix, prefix)
-		for {
-			value := Key("")
-			for rec, err := range r.Ascend(from, end) {
-				if err != nil {
-					yield("", err)
-					return
-				}
-				part, _ := Key(rec.Key[len(ix.prefix)+len(prefix):]).cut()
-				value = prefix + part
-				break
-			}
-			if value == "" || !yield(value, nil) {
-				return
-			}
-			from = ix.prefix + string(value.End())
-		}
-	}
+	return func(yield func(Key, error) bool) { ix.index.values(r, prefix, yield) }
 }
 
 // Get returns the row with the key in the index, or a [NotFoundError].
 func (u *Unique[T]) Get(r storage.Reader, key Key) (T, error) {
-	var zero T
-	pk, err := u.Primary(r, key)
-	if err != nil {
-		return zero, err
-	}
-	return u.row(r, key, pk)
+	row, err := u.index.find(r, key)
+	return typed[T](row), err
 }
 
 // Has reports whether a row has the key in the index, without decoding it.
 func (u *Unique[T]) Has(r storage.Reader, key Key) (bool, error) {
-	_, found, err := get(r, u.prefix+string(key))
+	_, found, err := get(r, u.index.prefix+string(key))
 	return found, err
 }
 
 // Primary returns the primary key of the row with the key in the index, or a
 // [NotFoundError], without decoding the row.
-func (u *Unique[T]) Primary(r storage.Reader, key Key) (Key, error) {
-	pk, found, err := get(r, u.prefix+string(key))
-	if err == nil && !found {
-		err = &NotFoundError{Table: u.t.name, Index: u.name, Key: key}
-	}
-	return Key(pk), err
-}
-
-func (ix *Index[T]) entryKey(k, pk Key) string {
-	if ix.unique {
-		return ix.prefix + string(k)
-	}
-	return ix.prefix + string(k) + string(pk)
-}
-
-// row loads the row that an entry names. That it is missing is a fault of the
-// store's content, not of the caller.
-func (ix *Index[T]) row(r storage.Reader, key, pk Key) (T, error) {
-	row, _, err := ix.t.load(r, pk)
-	if _, ok := err.(*NotFoundError); ok {
-		err = &CorruptError{Table: ix.t.name, Index: ix.name, Key: key, Err: fmt.Errorf("row %v is missing", pk)}
-	}
-	return row, err
-}
+func (u *Unique[T]) Primary(r storage.Reader, key Key) (Key, error) { return u.index.primary(r, key) }

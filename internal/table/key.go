@@ -252,6 +252,27 @@ func (k Key) cut() (part, rest Key) {
 	return k[:n], k[n:]
 }
 
+// parts is how many parts k has.
+func (k Key) parts() (n int) {
+	for k != "" {
+		part, rest := k.cut()
+		if part == "" {
+			break
+		}
+		n, k = n+1, rest
+	}
+	return n
+}
+
+// first is the first n parts of k, or all it has.
+func (k Key) first(n int) Key {
+	rest := k
+	for ; n > 0 && rest != ""; n-- {
+		_, rest = rest.cut()
+	}
+	return k[:len(k)-len(rest)]
+}
+
 // plain is a part in ascending order, and whether it was descending before.
 func (k Key) plain() (Key, bool) {
 	if k == "" || k[0] < 0x80 {

@@ -3,7 +3,6 @@ package table
 import (
 	"iter"
 	"slices"
-	"sort"
 
 	"github.com/gatehouse-go/gatehouse/storage"
 )
@@ -16,18 +15,11 @@ import (
 // returned are decoded; the others are skipped or counted by their keys. With
 // Where every row in the range is decoded, and with Sort held as well. So put
 // what narrows most into the range, and the rest into Where.
-type Query[T any] struct {
-	t        *Table[T]
-	ix       *Index[T] // nil: by primary key
-	from, to string
-	desc     bool
-	where    []func(*T) bool
-	cmp      func(a, b *T) int
-}
+type Query[T any] struct{ scan scan }
 
 // Desc turns the order round.
 func (q Query[T]) Desc() Query[T] {
-	q.desc = !q.desc
+	q.scan.desc = !q.scan.desc
 	return q
 }
 
@@ -35,7 +27,7 @@ func (q Query[T]) Desc() Query[T] {
 // return true. keep must not change the row. A nil keep keeps all.
 func (q Query[T]) Where(keep func(*T) bool) Query[T] {
 	if keep != nil {
-		q.where = append(slices.Clip(q.where), keep)
+		q.scan.where = append(slices.Clip(q.scan.where), func(row any) bool { return keep(row.(*T)) })
 	}
 	return q
 }
@@ -43,230 +35,62 @@ func (q Query[T]) Where(keep func(*T) bool) Query[T] {
 // Sort orders the rows by cmp in place of the order of the range, which decides
 // between rows that cmp calls equal. It is for orders that no index has.
 func (q Query[T]) Sort(cmp func(a, b *T) int) Query[T] {
-	q.cmp = cmp
+	q.scan.cmp = func(a, b any) int { return cmp(a.(*T), b.(*T)) }
 	return q
 }
 
 // Rows yields the rows. An error is the last pair. The transaction may change
 // the row just yielded, or delete any, while it walks.
 func (q Query[T]) Rows(r storage.Reader) iter.Seq2[T, error] {
-	if q.cmp == nil {
-		return q.walk(r)
-	}
 	return func(yield func(T, error) bool) {
-		rows, err := q.sorted(r)
-		if err != nil {
-			var zero T
-			yield(zero, err)
-			return
-		}
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
+		q.scan.rows(r, func(row any, err error) bool { return yield(typed[T](row), err) })
 	}
 }
 
 // Slice returns all the rows. It is never nil without an error.
 func (q Query[T]) Slice(r storage.Reader) ([]T, error) {
-	rows := []T{}
-	for row, err := range q.Rows(r) {
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
+	p, err := q.Page(r, Everything)
+	return p.Rows, err
 }
 
 // Keys yields the primary keys of the rows, in the order of the range even when
 // the query is sorted. Rows are decoded only for the filters of Where. An error
 // is the last pair.
 func (q Query[T]) Keys(r storage.Reader) iter.Seq2[Key, error] {
-	return func(yield func(Key, error) bool) {
-		for rec, err := range q.records(r) {
-			if err != nil {
-				yield("", err)
-				return
-			}
-			if len(q.where) > 0 {
-				row, err := q.row(r, rec)
-				if err != nil {
-					yield("", err)
-					return
-				}
-				if !q.keep(&row) {
-					continue
-				}
-			}
-			pk := Key(rec.Value)
-			if q.ix == nil {
-				pk = Key(rec.Key[len(q.t.prefix):])
-			}
-			if !yield(pk, nil) {
-				return
-			}
-		}
-	}
+	return func(yield func(Key, error) bool) { q.scan.keys(r, yield) }
 }
 
 // First returns the first row, or a [NotFoundError].
 func (q Query[T]) First(r storage.Reader) (T, error) {
-	for row, err := range q.Rows(r) {
-		return row, err
-	}
-	var zero T
-	e := &NotFoundError{Table: q.t.name, Key: Key(q.from[len(q.t.prefix):])}
-	if q.ix != nil {
-		e.Index, e.Key = q.ix.name, Key(q.from[len(q.ix.prefix):])
-	}
-	return zero, e
+	row, err := q.scan.first(r)
+	return typed[T](row), err
 }
 
 // Any reports whether there is a row.
-func (q Query[T]) Any(r storage.Reader) (bool, error) {
-	for _, err := range q.Keys(r) {
-		return err == nil, err
-	}
-	return false, nil
-}
+func (q Query[T]) Any(r storage.Reader) (bool, error) { return q.scan.any(r) }
 
 // Count returns the number of rows.
-func (q Query[T]) Count(r storage.Reader) (int, error) {
-	n := 0
-	for _, err := range q.Keys(r) {
-		if err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return n, nil
-}
+func (q Query[T]) Count(r storage.Reader) (int, error) { return q.scan.count(r) }
 
 // Depend makes the transaction depend on the rows of the range, whatever the
 // filters say, as if it had counted them: see [storage.Depend].
-func (q Query[T]) Depend(w storage.Writer) error { return storage.Depend(w, q.from, q.to) }
+func (q Query[T]) Depend(w storage.Writer) error { return storage.Depend(w, q.scan.from, q.scan.to) }
 
 // Page returns the part of the rows that the window shows, and their total.
 func (q Query[T]) Page(r storage.Reader, w Window) (Page[T], error) {
 	w = w.clamp()
-	if q.cmp != nil {
-		rows, err := q.sorted(r)
-		if err != nil {
-			return Page[T]{}, err
-		}
-		return PageOf(rows, w), nil
+	shown, total, err := q.scan.page(r, w)
+	if err != nil {
+		return Page[T]{}, err
 	}
-	p := Page[T]{Rows: []T{}, Window: w}
-	shown := func() bool { return p.Total >= w.Offset && p.Total-w.Offset < w.Limit }
-	if len(q.where) == 0 {
-		for rec, err := range q.records(r) {
-			if err != nil {
-				return Page[T]{}, err
-			}
-			if shown() {
-				row, err := q.row(r, rec)
-				if err != nil {
-					return Page[T]{}, err
-				}
-				p.Rows = append(p.Rows, row)
-			}
-			p.Total++
-		}
-		return p, nil
+	rows := make([]T, len(shown))
+	for i, row := range shown {
+		rows[i] = *row.(*T)
 	}
-	for row, err := range q.walk(r) {
-		if err != nil {
-			return Page[T]{}, err
-		}
-		if shown() {
-			p.Rows = append(p.Rows, row)
-		}
-		p.Total++
-	}
-	return p, nil
+	return Page[T]{Rows: rows, Total: total, Window: w}, nil
 }
 
 // Delete deletes the rows as [Table.Delete] would, all or, when one is refused,
 // none, and returns how many it found. Rows deleted with them by [Cascade] are
 // not counted.
-func (q Query[T]) Delete(w storage.Writer) (int, error) {
-	// The keys are collected first: one row's end may take later ones along.
-	var keys []Key
-	for pk, err := range q.Keys(w) {
-		if err != nil {
-			return 0, err
-		}
-		keys = append(keys, pk)
-	}
-	if q.ix != nil && q.ix.keys != nil { // a row may stand there twice
-		slices.Sort(keys)
-		keys = slices.Compact(keys)
-	}
-	if len(keys) == 0 {
-		return 0, nil
-	}
-	if err := deleteAll(w, q.t, keys); err != nil {
-		return 0, err
-	}
-	return len(keys), nil
-}
-
-// records yields the records in the range: rows, or the entries of the index.
-func (q Query[T]) records(r storage.Reader) iter.Seq2[storage.Record, error] {
-	if q.desc {
-		return r.Descend(q.from, q.to)
-	}
-	return r.Ascend(q.from, q.to)
-}
-
-func (q Query[T]) row(r storage.Reader, rec storage.Record) (T, error) {
-	if q.ix == nil {
-		return q.t.decode(Key(rec.Key[len(q.t.prefix):]), rec.Value)
-	}
-	return q.ix.row(r, Key(rec.Key[len(q.ix.prefix):]), Key(rec.Value))
-}
-
-func (q Query[T]) keep(row *T) bool {
-	for _, keep := range q.where {
-		if !keep(row) {
-			return false
-		}
-	}
-	return true
-}
-
-// walk yields the rows that pass the filters, in the order of the range.
-func (q Query[T]) walk(r storage.Reader) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		for rec, err := range q.records(r) {
-			if err != nil {
-				yield(zero, err)
-				return
-			}
-			row, err := q.row(r, rec)
-			if err != nil {
-				yield(zero, err)
-				return
-			}
-			if q.keep(&row) && !yield(row, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (q Query[T]) sorted(r storage.Reader) ([]T, error) {
-	var rows []T
-	for row, err := range q.walk(r) {
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	// Not slices.SortStableFunc, which would be compiled for every type of rows.
-	sort.SliceStable(rows, func(i, j int) bool { return q.cmp(&rows[i], &rows[j]) < 0 })
-	return rows, nil
-}
+func (q Query[T]) Delete(w storage.Writer) (int, error) { return q.scan.delete(w) }

@@ -19,7 +19,7 @@ const (
 
 // Parent is a table that another's rows refer to: a [Table] of any row type.
 type Parent interface {
-	node
+	node() *base
 }
 
 // References declares that every key of the index begins with the primary key
@@ -29,58 +29,38 @@ type Parent interface {
 // table, and deleting the parent's row does what action says. A row outside the
 // index refers to nothing. It panics when the index refers to a table already.
 func (ix *Index[T]) References(parent Parent, action Action) *Index[T] {
-	if ix.ref != nil {
-		panic(fmt.Sprintf("table: index %s.%s refers to two tables", ix.t.name, ix.name))
-	}
-	ix.ref = &reference{parent: parent, child: ix.t, index: ix.name, prefix: ix.prefix, action: action}
-	parent.addReference(ix.ref)
+	ix.index.refer(parent.node(), action)
 	return ix
 }
 
-// node is a table whatever its row type.
-type node interface {
-	tableName() string
-	Has(r storage.Reader, key Key) (bool, error)
-	references() []*reference
-	addReference(*reference)
-	remove(w storage.Writer, pk Key) error
-	check(r storage.Reader, c *checker)
-	reindex(w storage.Writer) error
+func (ix *index) refer(parent *base, action Action) {
+	if ix.ref != nil {
+		panic(fmt.Sprintf("table: index %s.%s refers to two tables", ix.t.name, ix.name))
+	}
+	ix.ref = &reference{parent: parent, index: ix, action: action}
+	parent.refs = append(parent.refs, ix.ref)
 }
 
 type reference struct {
-	parent, child node
-	index, prefix string
-	action        Action
+	parent *base
+	index  *index // of the child
+	action Action
 }
 
-// check finds the parent's row for a key of the index. All primary keys of a
-// table have the same number of parts, so at most one beginning of the key is
-// a parent's.
+// check finds the parent's row for a key of the index.
 func (ref *reference) check(r storage.Reader, key Key) error {
-	first := Key("")
-	for rest := key; rest != ""; {
-		part, next := rest.cut()
-		if part == "" {
-			break
-		}
-		pk := key[:len(key)-len(next)]
-		if first == "" {
-			first = pk
-		}
-		found, err := ref.parent.Has(r, pk)
-		if err != nil || found {
-			return err
-		}
-		rest = next
+	pk := key.first(ref.parent.parts)
+	found, err := ref.parent.has(r, pk)
+	if err == nil && !found {
+		err = &NotFoundError{Table: ref.parent.name, Key: pk}
 	}
-	return &NotFoundError{Table: ref.parent.tableName(), Key: first}
+	return err
 }
 
 // holders yields the primary keys of the rows that refer to the parent's row.
 func (ref *reference) holders(r storage.Reader, pk Key) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
-		from := ref.prefix + string(pk)
+		from := ref.index.prefix + string(pk)
 		for rec, err := range r.Ascend(from, storage.PrefixEnd(from)) {
 			if !yield(Key(rec.Value), err) || err != nil {
 				return
@@ -91,15 +71,15 @@ func (ref *reference) holders(r storage.Reader, pk Key) iter.Seq2[Key, error] {
 
 // doomed is a row that is to be deleted.
 type doomed struct {
-	t  node
+	t  *base
 	pk Key
 }
 
 // deleteAll deletes the rows of t with what refers to them by Cascade. It plans
 // the whole before the first write, so that a refusal leaves nothing behind, and
 // so that a row that goes as well restricts nothing.
-func deleteAll(w storage.Writer, t node, keys []Key) error {
-	if len(t.references()) == 0 {
+func deleteAll(w storage.Writer, t *base, keys []Key) error {
+	if len(t.refs) == 0 {
 		for _, pk := range keys {
 			if err := t.remove(w, pk); err != nil {
 				return err
@@ -109,7 +89,7 @@ func deleteAll(w storage.Writer, t node, keys []Key) error {
 	}
 	var plan []doomed
 	seen := map[doomed]bool{}
-	add := func(t node, pk Key) {
+	add := func(t *base, pk Key) {
 		if d := (doomed{t, pk}); !seen[d] {
 			seen[d] = true
 			plan = append(plan, d)
@@ -119,7 +99,7 @@ func deleteAll(w storage.Writer, t node, keys []Key) error {
 		add(t, pk)
 	}
 	for i := 0; i < len(plan); i++ {
-		for _, ref := range plan[i].t.references() {
+		for _, ref := range plan[i].t.refs {
 			if ref.action != Cascade {
 				continue
 			}
@@ -127,12 +107,12 @@ func deleteAll(w storage.Writer, t node, keys []Key) error {
 				if err != nil {
 					return err
 				}
-				add(ref.child, pk)
+				add(ref.index.t, pk)
 			}
 		}
 	}
 	for _, d := range plan {
-		for _, ref := range d.t.references() {
+		for _, ref := range d.t.refs {
 			if ref.action != Restrict {
 				continue
 			}
@@ -140,9 +120,9 @@ func deleteAll(w storage.Writer, t node, keys []Key) error {
 				if err != nil {
 					return err
 				}
-				if !seen[doomed{ref.child, pk}] {
-					return &ReferencedError{Table: d.t.tableName(), Key: d.pk,
-						By: ref.child.tableName(), Index: ref.index, ByKey: pk}
+				if !seen[doomed{ref.index.t, pk}] {
+					return &ReferencedError{Table: d.t.name, Key: d.pk,
+						By: ref.index.t.name, Index: ref.index.name, ByKey: pk}
 				}
 			}
 		}

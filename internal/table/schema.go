@@ -19,7 +19,7 @@ import (
 // after that a Schema and all it holds is safe for concurrent use.
 type Schema struct {
 	name      string
-	tables    []node
+	tables    []*base
 	byName    map[string]bool
 	sequences map[string]bool
 }
@@ -52,13 +52,14 @@ func (s *Schema) Sequence(name string) *Sequence {
 	return &Sequence{key: s.name + "/s/" + name}
 }
 
-func (s *Schema) add(t node) {
-	mustName("table", t.tableName())
-	if s.byName[t.tableName()] {
-		panic("table: table " + s.name + "/" + t.tableName() + " is declared twice")
+func (s *Schema) add(t *base) *base {
+	mustName("table", t.name)
+	if s.byName[t.name] {
+		panic("table: table " + s.name + "/" + t.name + " is declared twice")
 	}
-	s.byName[t.tableName()] = true
+	s.byName[t.name] = true
 	s.tables = append(s.tables, t)
+	return t
 }
 
 // mustName refuses the slash above all, which ends a name in the store's keys.

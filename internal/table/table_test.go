@@ -3,7 +3,6 @@ package table_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -353,39 +352,6 @@ func TestRowThatJSONWouldChangeIsRefused(t *testing.T) {
 	if left := h.dump(t); len(left) != 0 {
 		t.Errorf("a refused row left %v", left)
 	}
-}
-
-// upper is a codec that keeps an application's name only.
-type upper struct{}
-
-func (upper) Encode(a *app) (string, error) {
-	if a.Name == "bad" {
-		return "", errors.New("cannot encode")
-	}
-	return fmt.Sprintf("%d %s", a.ID, strings.ToUpper(a.Name)), nil
-}
-
-func (upper) Decode(value string, a *app) error {
-	_, err := fmt.Sscanf(value, "%d %s", &a.ID, &a.Name)
-	return err
-}
-
-func TestCodec(t *testing.T) {
-	h := newHouse(t)
-	h.apps.SetCodec(upper{})
-	if _, err := h.store.Update(t.Context(), func(w storage.Writer) error { return h.apps.Insert(w, app{ID: 2, Name: "bad"}) }); err == nil || !strings.Contains(err.Error(), "encode app 2: cannot encode") {
-		t.Errorf("encoding error = %v", err)
-	}
-	h.update(t, func(w storage.Writer) error {
-		if err := h.apps.Insert(w, app{ID: 1, Name: "ONE"}); err != nil {
-			return err
-		}
-		got, err := h.apps.Get(w, table.Int(1))
-		if got.Name != "ONE" {
-			t.Errorf("got %v", got)
-		}
-		return err
-	})
 }
 
 func TestRowThatDoesNotDecodeIsCorrupt(t *testing.T) {
