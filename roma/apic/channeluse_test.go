@@ -1,6 +1,7 @@
 package apic_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-go/gatehouse/roma/apic"
@@ -18,6 +19,9 @@ func TestChannelsInUse(t *testing.T) {
 	}
 	_, err := f.gw.CreateAPI(f.ctx, behind("nope"))
 	f.refused("an unknown channel", err, "APIG.3023", "")
+	if err == nil || !strings.Contains(err.Error(), "nope") {
+		t.Errorf("%v does not name the channel", err)
+	}
 	api := must(f.gw.CreateAPI(f.ctx, behind(ch.ID)))(t)
 	f.refused("by a draft", f.gw.DeleteChannel(f.ctx, ch.ID), "APIG.3414", "")
 	p := f.online(api.ID, apic.ReleaseID)
