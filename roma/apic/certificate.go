@@ -210,48 +210,45 @@ func (c Control) BindCertificate(ctx context.Context, in CertificateSpec) (Domai
 
 // certificate is the certificate that a path names, with its domain and group.
 // One of another domain is APIG.3476, one of another group APIG.3475.
-func (c Control) certificate(st *mirror.State, ref CertificateRef) (*certificateRow, error) {
+func (c Control) certificate(r storage.Reader, ref CertificateRef) (certificateRow, error) {
+	none, sys := certificateRow{}, of(c.sys)
 	k := check.Query()
 	k.ID("group_id", ref.GroupID)
 	k.ID("domain_id", ref.ID)
 	k.ID("certificate_id", ref.CertificateID)
 	if k.Err() != nil {
-		return nil, k.Err()
+		return none, k.Err()
 	}
-	if _, err := of(c.sys).groupRows.Get(st, c.Scope, ref.GroupID); err != nil {
-		return nil, err
+	if _, err := sys.groupRows.Load(r, c.Scope, ref.GroupID); err != nil {
+		return none, err
 	}
-	d, err := of(c.sys).domainRows.Get(st, c.Scope, ref.ID)
+	d, err := sys.domainRows.Load(r, c.Scope, ref.ID)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if d.Group != ref.GroupID {
-		return nil, fault.Of("APIG.3474")
+		return none, fault.Of("APIG.3474")
 	}
-	cert, err := of(c.sys).certificateRows.Get(st, c.Scope, ref.CertificateID)
+	cert, err := sys.certificateRows.Load(r, c.Scope, ref.CertificateID)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if cert.Domain != ref.ID {
-		if its, err := of(c.sys).domainRows.Get(st, c.Scope, cert.Domain); err == nil && its.Group != ref.GroupID {
-			return nil, fault.Of("APIG.3475")
+		if its, err := sys.domainRows.Load(r, c.Scope, cert.Domain); err == nil && its.Group != ref.GroupID {
+			return none, fault.Of("APIG.3475")
 		}
-		return nil, fault.Of("APIG.3476")
+		return none, fault.Of("APIG.3476")
 	}
 	return cert, nil
 }
 
 // UnbindCertificate takes its certificate from a domain (4.6.5).
 func (c Control) UnbindCertificate(ctx context.Context, ref CertificateRef) error {
-	st, err := c.Read()
-	if err != nil {
-		return err
-	}
-	if _, err := c.certificate(st, ref); err != nil {
-		return err
-	}
 	return c.Write(ctx, func(w storage.Writer) error {
-		if _, err := c.domain(w, ref.DomainRef, core.RoleModify); err != nil {
+		if _, err := c.certificate(w, ref); err != nil {
+			return err
+		}
+		if err := c.changeGroup(w, ref.GroupID, core.RoleModify); err != nil {
 			return err
 		}
 		return of(c.sys).certificateRows.Delete(w, c.Scope, ref.CertificateID)
@@ -259,13 +256,16 @@ func (c Control) UnbindCertificate(ctx context.Context, ref CertificateRef) erro
 }
 
 // Certificate returns what a certificate says (4.6.6).
-func (c Control) Certificate(_ context.Context, ref CertificateRef) (Certificate, error) {
+func (c Control) Certificate(ctx context.Context, ref CertificateRef) (Certificate, error) {
 	st, err := c.Read()
 	if err != nil {
 		return Certificate{}, err
 	}
-	row, err := c.certificate(st, ref)
-	if err != nil {
+	var row certificateRow
+	if err := of(c.sys).core.View(ctx, func(r storage.Reader) (err error) {
+		row, err = c.certificate(r, ref)
+		return err
+	}); err != nil {
 		return Certificate{}, err
 	}
 	if !c.seesGroup(st, ref.GroupID) {
