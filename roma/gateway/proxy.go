@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -374,8 +375,12 @@ func (x *exchange) settle() {
 // gone reports whether the caller has left.
 func (x *exchange) gone(c *call) bool { return c.r.Context().Err() != nil && !x.expired.Load() }
 
-// late reports whether the timeout is over.
+// late reports whether the timeout is over. That of a dialer is another one: it
+// leaves time for the next member.
 func (x *exchange) late(err error) bool {
+	if op, is := errors.AsType[*net.OpError](err); is && op.Op == "dial" {
+		return x.expired.Load()
+	}
 	return x.expired.Load() || errors.Is(err, context.DeadlineExceeded)
 }
 

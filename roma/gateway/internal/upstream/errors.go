@@ -19,7 +19,8 @@ type DialError struct {
 // Error names the address and the cause.
 func (e *DialError) Error() string { return fmt.Sprintf("upstream: connect to %s: %v", e.Addr, e.Err) }
 
-// Unwrap returns the cause, such as a *net.OpError or context.Canceled.
+// Unwrap returns the cause, such as a *net.OpError, or context.DeadlineExceeded
+// when the deadline of the exchange has passed.
 func (e *DialError) Unwrap() error { return e.Err }
 
 // Unsent reports whether err says that nothing of the request was sent, so
@@ -55,6 +56,11 @@ var (
 	// errStale says that a pooled connection was found closed, or with bytes
 	// that nobody asked for, before anything was written.
 	errStale = errors.New("upstream: kept connection has ended")
+
+	// errDialTimeout says that a backend could not be connected to within
+	// Config.DialTimeout, as a machine that is gone. It is no
+	// context.DeadlineExceeded, which is the end of the exchange's own time.
+	errDialTimeout = errors.New("not within the dial timeout")
 
 	// errHTTP2 says that the backend picked HTTP/2.
 	errHTTP2 = errors.New("upstream: backend picked HTTP/2")

@@ -194,8 +194,13 @@ func TestUnsent(t *testing.T) {
 			return nil, ctx.Err()
 		},
 	})
-	if _, err = slow.RoundTrip(newRequest(t, "GET", url, nil)); !Unsent(err) {
+	if _, err = slow.RoundTrip(newRequest(t, "GET", url, nil)); !Unsent(err) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("dial timeout: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
+	defer cancel()
+	if _, err = slow.RoundTrip(newRequest(t, "GET", url, nil).WithContext(ctx)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the request's own deadline: %v", err)
 	}
 }
 

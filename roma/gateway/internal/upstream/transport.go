@@ -318,8 +318,10 @@ func (t *Transport) dial(x *exchange) (*conn, error) {
 		return c, err
 	case x.ctx.Err() != nil:
 		return nil, context.Cause(x.ctx)
-	case x.late() && !errors.Is(err, context.DeadlineExceeded):
+	case x.late():
 		err = context.DeadlineExceeded
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errDialTimeout // there is time left for another backend
 	}
 	return nil, &DialError{Addr: addr, Err: err}
 }
