@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gatehouse-go/gatehouse/internal/live"
@@ -107,6 +108,9 @@ type Error struct {
 	Param, Value string
 	// Decision is the judgement that refused, the zero Decision otherwise.
 	Decision Decision
+	// Retry is, of TooManyRequests, how long the same call will go on being
+	// refused.
+	Retry time.Duration
 	// Err is the cause, nil when there is none.
 	Err error
 }

@@ -62,7 +62,7 @@ type Event struct {
 	Privileges Privileges
 	Until      time.Time // end of the rule, for created and updated
 
-	Reason Reason // of Kicked
+	Reason Reason // of Kicked and PublishRevoked
 }
 
 // String says the event in a line, as in `2026-01-02T15:04:05.000Z kicked cname

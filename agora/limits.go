@@ -1,6 +1,7 @@
 package agora
 
 import (
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -60,13 +61,19 @@ func (a *Account) Allow(call string) error {
 	if strings.HasPrefix(call, "GET /channel/") {
 		perSecond = l.limits.Queries
 	}
-	if perSecond < 0 || l.take(limitKey{a.id, call}, perSecond, a.sys.now()) {
+	if perSecond < 0 {
 		return nil
 	}
-	return newError(TooManyRequests, "Too many requests", "", "")
+	if wait := l.take(limitKey{a.id, call}, perSecond, a.sys.now()); wait > 0 {
+		err := newError(TooManyRequests, "Too many requests", "", "")
+		err.Retry = wait
+		return err
+	}
+	return nil
 }
 
-func (l *limiter) take(key limitKey, perSecond float64, now time.Time) bool {
+// take takes one call, or tells how long there will be none.
+func (l *limiter) take(key limitKey, perSecond float64, now time.Time) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// A bucket judged at an earlier time than before would hand out the time
@@ -84,7 +91,11 @@ func (l *limiter) take(key limitKey, perSecond float64, now time.Time) bool {
 		}
 		l.buckets[key] = b
 	}
-	return b.AllowN(now, 1)
+	if b.AllowN(now, 1) {
+		return 0
+	}
+	missing := 1 - b.TokensAt(now)
+	return max(1, time.Duration(math.Ceil(missing/perSecond*float64(time.Second))))
 }
 
 func (l *limiter) sweep(now time.Time) {

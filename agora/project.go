@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gatehouse-go/gatehouse/internal/table"
@@ -207,10 +210,22 @@ func (a *Account) SetStatus(ctx context.Context, id ProjectID, status Status) (P
 func (a *Account) SetRecordingServer(ctx context.Context, id ProjectID, server string) (Project, error) {
 	host, port, err := net.SplitHostPort(server)
 	number, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || host == "" || number == 0 || !utf8.ValidString(server) {
+	if err != nil || portErr != nil || number == 0 || !isHost(host) {
 		return Project{}, invalid("recording_server", server, "not host:port")
 	}
 	return a.change(ctx, id, enabledOnly(id, func(r *projectRow) { r.RecordingServer = server }))
+}
+
+// isHost reports whether text is an address or can be a host's name, whose
+// letters may be of any alphabet. A colon is an IPv6 address's alone.
+func isHost(text string) bool {
+	if strings.Contains(text, ":") {
+		_, err := netip.ParseAddr(text)
+		return err == nil
+	}
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("-._", r)
+	})
 }
 
 // DeleteProject deletes a project for good, whatever its status (DELETE

@@ -340,7 +340,11 @@ func TestLimits(t *testing.T) {
 	}
 	w.clock.advance(-time.Hour)
 	w.fails(w.account.Allow("POST /kicking-rule/"), agora.ErrTooMany)
-	w.clock.advance(time.Hour + 300*time.Millisecond)
+	w.clock.advance(time.Hour)
+	if e, _ := errors.AsType[*agora.Error](w.account.Allow("POST /kicking-rule/")); e == nil || e.Retry != 100*time.Millisecond {
+		t.Errorf("at ten a second refused with %+v, want Retry of 100 ms", e)
+	}
+	w.clock.advance(300 * time.Millisecond)
 	if n := count(w.account, "POST /kicking-rule/"); n != 3 {
 		t.Errorf("%d after 300 ms, want 3", n)
 	}

@@ -20,8 +20,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/gatehouse-go/gatehouse/agora"
 	"github.com/gatehouse-go/gatehouse/internal/surface"
@@ -55,7 +58,8 @@ func New(sys *agora.System, o Options) (http.Handler, error) {
 }
 
 // envelope answers results as they are and errors as an object with one member:
-// error_msg for projects and usage, message for rules and channels.
+// error_msg for projects and usage, message for rules and channels and for every
+// call too many, which the vendor's later pages show with message alone.
 type envelope struct{ member string }
 
 func (envelope) Success(_ *http.Request, status int, result any) surface.Reply {
@@ -63,22 +67,29 @@ func (envelope) Success(_ *http.Request, status int, result any) surface.Reply {
 }
 
 func (e envelope) Failure(_ *http.Request, err error) surface.Reply {
-	status, message := surface.StatusOf(err), err.Error()
+	member, status, message := e.member, surface.StatusOf(err), err.Error()
 	var header http.Header
 	switch err := err.(type) {
 	case *agora.Error:
 		status, message = err.Status, err.Message
-		if err.Reason == agora.InvalidArgument && err.Param != "" {
-			message = fmt.Sprintf("%s; got %q", message, err.Value)
-		}
-		if status == http.StatusUnauthorized {
+		switch err.Reason {
+		case agora.InvalidArgument:
+			// A text of the API's own ("invalid appid") stays as it is; those
+			// of ours begin with the parameter.
+			if err.Param != "" && strings.HasPrefix(message, err.Param+": ") {
+				message = fmt.Sprintf("%s; got %q", message, err.Value)
+			}
+		case agora.Unauthorized:
 			header = http.Header{"Www-Authenticate": {`Basic realm="agora", charset="UTF-8"`}}
+		case agora.TooManyRequests:
+			member = "message"
+			header = http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(err.Retry.Seconds())))}}
 		}
 	case *surface.BindError, *surface.RouteError:
 	default:
 		message = "internal server error"
 	}
-	return surface.Reply{Status: status, Header: header, Body: map[string]string{e.member: message}}
+	return surface.Reply{Status: status, Header: header, Body: map[string]string{member: message}}
 }
 
 type accountKey struct{}

@@ -187,7 +187,9 @@ func TestProjectsAsTheDocumentHasThem(t *testing.T) {
 		d.want("POST", path, `{"id":"`+id+`"`+body, 404, notExist)
 	}
 	d.want("POST", "/project_status/", `{"id":"`+id+`","status":1}`, 200, `{"project":`+string(shown)+`}`)
-	d.want("POST", "/recording_config/", `{"id":"`+id+`","recording_server":"10.12.1.5:8080"}`, 200, `{"success":true}`)
+	for _, server := range []string{"[2001:db8::1]:8080", "recorder-1.example.com:8080", "10.12.1.5:8080"} {
+		d.want("POST", "/recording_config/", `{"id":"`+id+`","recording_server":"`+server+`"}`, 200, `{"success":true}`)
+	}
 	d.want("POST", "/signkey/", `{"id":"`+id+`","enable":false}`, 200, `{"success":true}`)
 	p["status"], p["recording_server"], p["sign_key"] = 1.0, "10.12.1.5:8080", ""
 	shown, _ = json.Marshal(p)
@@ -220,6 +222,10 @@ func TestProjectCallsRefuseBadInput(t *testing.T) {
 		{"POST", "/project_status/", `{"id":"` + id + `","status":2}`, "status"},
 		{"POST", "/project_status/", `{"status":1}`, "id"},
 		{"POST", "/recording_config/", `{"id":"` + id + `","recording_server":"nowhere"}`, "recording_server"},
+		{"POST", "/recording_config/", `{"id":"` + id + `","recording_server":"no host:80"}`, "recording_server"},
+		{"POST", "/recording_config/", `{"id":"` + id + `","recording_server":" 10.12.1.5:8080"}`, "recording_server"},
+		{"POST", "/recording_config/", `{"id":"` + id + `","recording_server":":8080"}`, "recording_server"},
+		{"POST", "/recording_config/", `{"id":"` + id + `","recording_server":"[10:12]:8080"}`, "recording_server"},
 		{"POST", "/recording_config/", `{"id":"` + id + `"}`, "recording_server"},
 		{"POST", "/signkey/", `{"id":"` + id + `","enable":"perhaps"}`, "enable"},
 		{"POST", "/signkey/", `{"id":"` + id + `"}`, "enable"},
@@ -302,8 +308,22 @@ func TestRuleCallsRefuseBadInput(t *testing.T) {
 	} {
 		d.refused(tt.method, "/kicking-rule/", tt.body, 400, "message", tt.names)
 	}
+	for _, id := range []string{"", "xyz", app + "0"} {
+		d.want("GET", "/kicking-rule/?appid="+id, "", 400, `{"message":"invalid appid"}`)
+	}
 	d.want("GET", "/kicking-rule/?appid="+app, "", 200, `{"status":"success","rules":[]}`)
 	d.want("POST", "/kicking-rule/", head+`"uid":1}`, 200, `{"status":"success","id":1}`)
+}
+
+func TestTimeInSecondsCountsWhateverTimeSays(t *testing.T) {
+	d := open(t, agora.NoLimits())
+	_, app := d.project("p")
+	d.want("POST", "/kicking-rule/", `{"appid":"`+app+`","uid":1}`, 200, `{"status":"success","id":1}`)
+	for _, minutes := range []string{`60`, `0`, `-1`, `""`, `"an hour"`, `null`} {
+		d.want("PUT", "/kicking-rule/", `{"appid":"`+app+`","id":1,"time":`+minutes+`,"time_in_seconds":30}`,
+			200, `{"status":"success","result":{"id":1,"ts":"2018-01-09T06:23:36.000Z"}}`)
+	}
+	d.refused("PUT", "/kicking-rule/", `{"appid":"`+app+`","id":1,"time":60,"time_in_seconds":""}`, 400, "message", "time_in_seconds")
 }
 
 func TestOnlyTheAccountsOwnApps(t *testing.T) {
@@ -446,14 +466,12 @@ func TestTooManyRequests(t *testing.T) {
 	_, app := d.project("p")
 	count := func(method, path, body string) (passed int) {
 		for range 60 {
-			status, answer := d.call(method, path, body)
-			switch status {
+			switch status, header, answer := d.do(method, path, "application/json", body); status {
 			case 200:
 				passed++
 			case 429:
-				object := answer.(map[string]any)
-				if object["message"] != "Too many requests" && object["error_msg"] != "Too many requests" {
-					t.Errorf("%s %s refused with %v", method, path, answer)
+				if answer != `{"message":"Too many requests"}` || header.Get("Retry-After") != "1" {
+					t.Errorf("%s %s refused with %v %s", method, path, header, answer)
 				}
 			default:
 				t.Fatalf("%s %s = %d %v", method, path, status, answer)

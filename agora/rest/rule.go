@@ -23,13 +23,14 @@ type term struct {
 	TimeInSeconds surface.Opt[string] `json:"time_in_seconds"`
 }
 
+// parse does not look at time beside time_in_seconds, which counts whatever the
+// other says ("PUT kicking-rule", request body).
 func (t term) parse() (agora.Term, error) {
-	minutes, err := amount("time", t.Time)
-	if err != nil {
-		return agora.Term{}, err
+	if seconds, err := amount("time_in_seconds", t.TimeInSeconds); seconds != nil || err != nil {
+		return agora.Term{TimeInSeconds: seconds}, err
 	}
-	seconds, err := amount("time_in_seconds", t.TimeInSeconds)
-	return agora.Term{Time: minutes, TimeInSeconds: seconds}, err
+	minutes, err := amount("time", t.Time)
+	return agora.Term{Time: minutes}, err
 }
 
 func amount(param string, o surface.Opt[string]) (*float64, error) {

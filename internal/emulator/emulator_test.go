@@ -288,7 +288,7 @@ func TestLimitsAreOffUnlessAsked(t *testing.T) {
 			status, answer := c.call("GET", "/dev/v1/projects/", "")
 			if status == 429 {
 				refused++
-				if answer["error_msg"] != "Too many requests" {
+				if answer["message"] != "Too many requests" {
 					t.Errorf("refused with %v", answer)
 				}
 			}
