@@ -3,9 +3,12 @@ package redis
 import (
 	"context"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -150,8 +153,8 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// fields is how many arguments a counter has, answers how many numbers its
-// answer, after the first three.
+// fields is how many numbers a counter is asked with, answers how many numbers
+// its answer has, after the first three.
 const (
 	fields  = 7
 	answers = 5
@@ -160,14 +163,13 @@ const (
 // question returns the keys and arguments of the script.
 func (s *Counters) question(at time.Time, counters []storage.Counter) (keys []string, args []any, err error) {
 	keys = make([]string, len(counters))
-	args = make([]any, 2, 2+fields*len(counters))
-	args[0], args[1] = "", graceOwn
+	now, grace, packed := "", graceOwn, make([]byte, 0, fields*8*len(counters))
 	if !at.IsZero() {
-		now := at.UnixMicro()
-		if now < -latest || now > latest {
+		t := at.UnixMicro()
+		if t < -latest || t > latest {
 			return nil, nil, fmt.Errorf("%w: time %v is too far from 1970", storage.ErrBadCounter, at)
 		}
-		args[0], args[1] = now, graceCaller
+		now, grace = strconv.FormatInt(t, 10), graceCaller
 	}
 	for i := range counters {
 		c := &counters[i]
@@ -182,9 +184,15 @@ func (s *Counters) question(at time.Time, counters []storage.Counter) (keys []st
 				phase += period
 			}
 		}
-		args = append(args, int(c.Kind), c.Limit, capacity, period, phase, c.Cost, c.CountRefused)
+		counts := int64(0)
+		if c.CountRefused {
+			counts = 1
+		}
+		for _, n := range [fields]int64{int64(c.Kind), c.Limit, capacity, period, phase, c.Cost, counts} {
+			packed = binary.LittleEndian.AppendUint64(packed, math.Float64bits(float64(n)))
+		}
 	}
-	return keys, args, nil
+	return keys, []any{now, grace, packed}, nil
 }
 
 // read turns the script's answer into what was taken.
