@@ -171,6 +171,13 @@ func invalidItem(param, value, detail string) *Error {
 	return &Error{Code: InvalidItem, Message: "invalid item", Param: param, Value: clip(value), Detail: detail}
 }
 
+// roleInUse is the error of "Delete Project Roles" for a role that somebody
+// has, on which the document is silent. It says so itself and not in a detail
+// only: the role is valid, and the caller can do something about it.
+func roleInUse(name string) *Error {
+	return &Error{Code: InvalidItem, Message: "role is in use", Param: "roleName", Value: clip(name)}
+}
+
 // internal wraps what the store returned; an error of our own passes as it is.
 func internal(err error) error {
 	if err == nil {

@@ -301,7 +301,7 @@ func (c Caller) DeleteRole(ctx context.Context, p ProjectID, name RoleName) erro
 		}
 		err := of(s).tables.roles.Delete(w, roleKey(p, name))
 		if errors.Is(err, table.ErrReferenced) {
-			return invalidItem("roleName", string(name), "role is in use")
+			return roleInUse(string(name))
 		}
 		return err
 	})

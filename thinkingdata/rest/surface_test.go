@@ -277,6 +277,18 @@ func TestDetailsAreInAHeader(t *testing.T) {
 	a.equal("disposition", header.Get("Content-Disposition"), `attachment; filename="share-black.csv"`)
 }
 
+// "Create SSO User" is a GET that writes; a HEAD must not.
+func TestHEADCreatesNobody(t *testing.T) {
+	t.Parallel()
+	a := open(t, td.Config{})
+	status, header, _ := a.do("HEAD", "create/ssoUser?loginType=x&loginName=n&token="+corp, "", "")
+	a.equal("status", status, 405)
+	a.equal("allowed", header.Get("Allow"), "GET")
+	a.want(-1008, corp, "GET get-auth-user-status?loginName=n", "")
+	status, _, _ = a.do("HEAD", "get-auth-user-status?loginName=root&token="+corp, "", "")
+	a.equal("status of a call that reads", status, 200)
+}
+
 // A store that fails is answered in the envelope, and logged without the token.
 func TestAStoreThatFails(t *testing.T) {
 	t.Parallel()
