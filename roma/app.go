@@ -274,6 +274,7 @@ func (in Instance) Applications(_ context.Context, q AppQuery) (list.Page[App], 
 	}
 	k := check.Coded("ROMA.00013000")
 	window := k.CommonPage(q.Paging)
+	k.Range("offset", int64(q.Offset), 0, 10000)
 	k.Invalid("auth_role", string(q.Role), q.Role == "" || slices.Contains(core.Roles, q.Role))
 	k.Length("name", q.Name, 0, 256)
 	k.Length("user_name", q.UserName, 0, 64)

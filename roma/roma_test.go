@@ -256,7 +256,7 @@ func TestAppList(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.rule, got, c.want)
 		}
 	}
-	for _, q := range []roma.AppQuery{{Paging: list.Show(0, 501)}, {Paging: list.Show(10001, 1)}, {Role: "write"}, {Name: strings.Repeat("a", 257)}, {UserName: strings.Repeat("a", 65)}} {
+	for _, q := range []roma.AppQuery{{Paging: list.Show(0, 501)}, {Paging: list.Show(10001, 1)}, {Paging: list.Show(-1, 1)}, {Role: "write"}, {Name: strings.Repeat("a", 257)}, {UserName: strings.Repeat("a", 65)}} {
 		_, err := f.in.Applications(f.Context(), q)
 		f.refused(fmt.Sprint(q), err, "ROMA.00013000")
 	}
@@ -308,6 +308,7 @@ func TestDictionaries(t *testing.T) {
 		{"by a part of a code", roma.DictionaryQuery{Parent: "p", Code: "1"}, "c 1"},
 		{"by a part of a name", roma.DictionaryQuery{Name: "e q"}, "q"},
 		{"a page", roma.DictionaryQuery{Paging: list.Show(1, 1)}, "p"},
+		{"far off, where the document has no end", roma.DictionaryQuery{Paging: list.Show(10001, 1)}, ""},
 	} {
 		if got := codes(c.q); got != c.want {
 			t.Errorf("%s: %q, want %q", c.rule, got, c.want)

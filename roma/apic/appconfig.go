@@ -238,7 +238,7 @@ func (c Control) AppConfigs(_ context.Context, q AppConfigQuery) (list.Page[AppC
 		return list.Page[AppConfigItem]{}, err
 	}
 	k := check.Body() // 4.25.5 has APIG.2011 though its parameters are in the query
-	window := k.PolicyPage(q.Paging)
+	window := k.Page(q.Paging)
 	k.Length("config_name", q.Name, 0, 512)
 	k.Length("roma_app_name", q.AppName, 0, maxClientName)
 	if k.Err() != nil {

@@ -141,7 +141,7 @@ func TestAppConfigList(t *testing.T) {
 		}
 	}
 	_, err := f.gw.AppConfigs(f.ctx, apic.AppConfigQuery{Paging: list.Show(0, 501)})
-	f.refused("limit 501", err, "APIG.2012", "limit")
+	f.refused("limit 501", err, "APIG.2003", "limit")
 	_, err = f.gw.AppConfigs(f.ctx, apic.AppConfigQuery{Name: strings.Repeat("a", 513)})
 	f.refused("a name that cannot be", err, "APIG.2011", "config_name")
 }

@@ -135,7 +135,7 @@ func (c Control) Settings(_ context.Context, q SettingQuery) (list.Page[Setting]
 		return list.Page[Setting]{}, err
 	}
 	k := check.Query()
-	window := k.PolicyPage(q.Paging)
+	window := k.Page(q.Paging)
 	if k.Err() != nil {
 		return list.Page[Setting]{}, k.Err()
 	}

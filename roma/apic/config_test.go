@@ -56,7 +56,7 @@ func TestSettingsShowLimitsAndUse(t *testing.T) {
 		t.Errorf("the last page is %v", part.Rows)
 	}
 	_, err := f.gw.Settings(f.ctx, apic.SettingQuery{Paging: list.Show(0, 501)})
-	f.refused("limit 501", err, "APIG.2012", "limit")
+	f.refused("limit 501", err, "APIG.2003", "limit")
 }
 
 func TestTagsAreThoseOfAPIs(t *testing.T) {
@@ -88,6 +88,6 @@ func TestTagsAreThoseOfAPIs(t *testing.T) {
 	f.ok(f.gw.DeleteAPI(f.ctx, ids[2]))
 	check(f.gw, apic.TagQuery{}, 0)
 	_, err := f.gw.Tags(f.ctx, apic.TagQuery{Paging: list.Show(0, 0)})
-	f.refused("limit 0", err, "APIG.2012", "limit")
+	f.refused("limit 0", err, "APIG.2002", "limit")
 	f.sound(ids...)
 }

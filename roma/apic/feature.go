@@ -237,7 +237,7 @@ func (c Control) Features(_ context.Context, q FeatureQuery) (list.Page[Feature]
 		return list.Page[Feature]{}, err
 	}
 	k := check.Query()
-	window := k.PolicyPage(q.Paging)
+	window := k.Page(q.Paging)
 	if k.Err() != nil {
 		return list.Page[Feature]{}, k.Err()
 	}

@@ -38,7 +38,7 @@ func (c Control) Tags(ctx context.Context, q TagQuery) (list.Page[string], error
 		return list.Page[string]{}, err
 	}
 	k := check.Query()
-	window := k.PolicyPage(q.Paging)
+	window := k.Page(q.Paging)
 	if k.Err() != nil {
 		return list.Page[string]{}, k.Err()
 	}

@@ -8,7 +8,7 @@ import "strings"
 // first page, of the list's usual size: 10 rows in chapter 3 of the document,
 // 20 in chapter 4.
 type Paging struct {
-	Offset int  `query:"offset"` // rows to leave out; a negative one counts as 0
+	Offset int  `query:"offset"` // rows to leave out; a negative one counts as 0 in chapter 4
 	Limit  *int `query:"limit"`  // rows to show, 1 to 500; nil is the usual size
 }
 

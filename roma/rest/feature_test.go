@@ -64,7 +64,7 @@ func TestFeatureErrors(t *testing.T) {
 	f.refused("POST", features, `{"name":"gzip","enable":true}`, 412, "APIG.3458", "The feature is not supported by current instance")
 	f.refused("POST", features, `{"name":"app_basic"}`, 400, "APIG.2001", "parameterName:enable")
 	f.refused("POST", features, `{"enable":true}`, 400, "APIG.2001", "parameterName:name")
-	f.refused("GET", features+"?limit=501", nil, 400, "APIG.2012", "parameterName:limit")
+	f.refused("GET", features+"?limit=501", nil, 400, "APIG.2003", "parameterName:limit")
 	if r := f.do("GET", features+"?offset=-5&limit=1", nil); r.status != 200 || r.member("size") != 1.0 {
 		t.Errorf("a negative offset: %d %s", r.status, r.raw)
 	}

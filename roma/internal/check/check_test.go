@@ -90,10 +90,10 @@ func TestPaging(t *testing.T) {
 	}{
 		{"nothing asked for", list.Paging{}, table.Window{Limit: 20}, "", "", ""},
 		{"a part", list.Show(7, 500), table.Window{Offset: 7, Limit: 500}, "", "", ""},
-		{"a negative offset", list.Show(-7, 1), table.Window{Limit: 1}, "", "", ""},
+		{"a negative offset", list.Show(-7, 1), table.Window{Limit: 1}, "", "", "ROMA.00013000"},
 		{"no rows", list.Show(0, 0), table.Window{}, "APIG.2002", "APIG.2012", "ROMA.00013000"},
 		{"too many rows", list.Show(0, 501), table.Window{Limit: 501}, "APIG.2003", "APIG.2012", "ROMA.00013000"},
-		{"far off", list.Show(10001, 1), table.Window{Offset: 10001, Limit: 1}, "", "", "ROMA.00013000"},
+		{"far off", list.Show(10001, 1), table.Window{Offset: 10001, Limit: 1}, "", "", ""},
 	} {
 		is := func(k *check.Check, w, want table.Window, code fault.Code) {
 			t.Helper()

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,16 +13,17 @@ import (
 
 const maxLimit = 500
 
-// Page is the window of a list of chapters 4.1 to 4.6: 1 to 500 rows, 20 unless
-// asked for. A limit below is APIG.2002, one above 2003.
+// Page is the window of a list of chapters 4.1 to 4.6 and 4.22 to 4.25: 1 to
+// 500 rows, 20 unless asked for. The document is silent on any other limit: one
+// below is APIG.2002, one above 2003.
 func (c *Check) Page(p list.Paging) table.Window {
 	w := window(p, 20)
 	c.Bounds("limit", int64(w.Limit), 1, maxLimit)
 	return w
 }
 
-// PolicyPage is the window of a list of chapter 4.7 and later: as Page, but
-// any other limit is a wrong value, APIG.2012.
+// PolicyPage is the window of a list of chapters 4.7 to 4.18: as Page, but any
+// other limit is a wrong value, APIG.2012.
 func (c *Check) PolicyPage(p list.Paging) table.Window {
 	w := window(p, 20)
 	if w.Limit < 1 || w.Limit > maxLimit {
@@ -31,11 +33,12 @@ func (c *Check) PolicyPage(p list.Paging) table.Window {
 }
 
 // CommonPage is the window of a list of chapters 3.1 to 3.3: 1 to 500 rows,
-// 10 unless asked for, from 0 to 10000.
+// 10 unless asked for. Here an offset below 0 is refused: that it counts as 0
+// is said in chapter 4 alone.
 func (c *Check) CommonPage(p list.Paging) table.Window {
 	w := window(p, 10)
 	c.Range("limit", int64(w.Limit), 1, maxLimit)
-	c.Range("offset", int64(w.Offset), 0, 10000)
+	c.Range("offset", int64(p.Offset), 0, math.MaxInt64)
 	return w
 }
 
