@@ -268,7 +268,7 @@ func TestACLBindings(t *testing.T) {
 		want string
 	}{
 		"of an environment":         {apic.ACLsOfQuery{EnvID: dev.ID}, "address_a@DEV"},
-		"of an environment by name": {apic.ACLsOfQuery{EnvName: "DEV"}, "address_a@DEV"},
+		"of an environment by name": {apic.ACLsOfQuery{EnvName: "DE"}, "address_a@DEV"},
 		"a policy":                  {apic.ACLsOfQuery{ACLID: d.ID}, "domain_d@RELEASE"},
 		"a part of its name":        {apic.ACLsOfQuery{Name: "address"}, "address_b@RELEASE address_a@DEV"},
 		"a page":                    {apic.ACLsOfQuery{Paging: list.Show(1, 1)}, "domain_d@RELEASE"},

@@ -134,8 +134,8 @@ type published struct {
 // publishedFilter is the filters that the lists of bindings have in common.
 // Empty ones filter nothing.
 type publishedFilter struct {
-	EnvID, EnvName, GroupID, APIID string
-	APIName                        string // a part of it
+	EnvID, GroupID, APIID string
+	EnvName, APIName      string // a part of them
 }
 
 func (f publishedFilter) passes(a *apiRow) bool {
@@ -153,7 +153,7 @@ func (s *system) join(st *mirror.State, p *publicationRow, f publishedFilter) (p
 	if row.api, found = s.drafts.Mirror.Get(st, p.Scope.Key(p.API)); !found || !f.passes(row.api) {
 		return published{}, false
 	}
-	if row.env, found = s.envs.Mirror.Get(st, p.Scope.Key(p.Env)); !found || f.EnvName != "" && row.env.Name != f.EnvName {
+	if row.env, found = s.envs.Mirror.Get(st, p.Scope.Key(p.Env)); !found || !list.Matches(row.env.Name, f.EnvName, false) {
 		return published{}, false
 	}
 	row.group, found = s.groupRows.Mirror.Get(st, p.Scope.Key(row.api.GroupID))
