@@ -79,8 +79,11 @@ func (in *APISpec) defaults() {
 }
 
 func (t *Target) defaults() {
-	if t.UseChannel == 0 {
+	switch {
+	case t.UseChannel == 0:
 		t.UseChannel = 2
+	case t.UseChannel == 1 && t.Channel != nil:
+		t.Domain = t.Channel.ID // as the samples of 4.3.2, 4.3.5 and 4.3.10 show it
 	}
 }
 

@@ -83,7 +83,7 @@ type BackendParam struct {
 
 // Target is where an HTTP backend is and how it is called.
 type Target struct {
-	Domain       string      `json:"url_domain,omitempty"` // host[:port]
+	Domain       string      `json:"url_domain,omitempty"` // host[:port], or the id of the channel in use
 	Protocol     string      `json:"req_protocol"`         // HTTP, HTTPS
 	Method       string      `json:"req_method"`
 	URI          string      `json:"req_uri"`

@@ -23,6 +23,9 @@ func TestChannelsInUse(t *testing.T) {
 		t.Errorf("%v does not name the channel", err)
 	}
 	api := must(f.gw.CreateAPI(f.ctx, behind(ch.ID)))(t)
+	if shown := api.HTTP.Domain; shown != ch.ID {
+		t.Errorf("url_domain is %q, want the channel's id", shown)
+	}
 	f.refused("by a draft", f.gw.DeleteChannel(f.ctx, ch.ID), "APIG.3414", "")
 	p := f.online(api.ID, apic.ReleaseID)
 	must(f.gw.UpdateAPI(f.ctx, api.ID, overHTTP(g.ID, "demo")))(t)
