@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-go/gatehouse/internal/surface"
 	"github.com/gatehouse-go/gatehouse/roma/fault"
@@ -98,6 +99,17 @@ func (a apicEnvelope) Failure(_ *http.Request, err error) surface.Reply {
 		Code    fault.Code `json:"error_code"`
 		Message string     `json:"error_msg"`
 	}{e.Code, e.Message}}
+}
+
+// strayEnvelope answers what no operation takes: below the base path of chapter
+// 3 as that chapter does, and elsewhere as chapter 4.
+type strayEnvelope struct{ apicEnvelope }
+
+func (s strayEnvelope) Failure(r *http.Request, err error) surface.Reply {
+	if part := strings.SplitN(r.URL.Path, "/", 5); len(part) > 3 && part[1] == "v2" && part[3] == "instances" {
+		return commonEnvelope{}.Failure(r, err)
+	}
+	return s.apicEnvelope.Failure(r, err)
 }
 
 // commonEnvelope answers as chapter 3 does.

@@ -76,7 +76,7 @@ func New(sys *roma.System, o Options) (http.Handler, error) {
 		o.MaxBody = 12 << 20
 	}
 	return surface.New(surface.Config{
-		Envelope:       apicEnvelope{apicFamily},
+		Envelope:       strayEnvelope{apicEnvelope{apicFamily}},
 		MaxBody:        o.MaxBody,
 		ContentType:    surface.AnyContentType,
 		Lenient:        surface.LenientAll,

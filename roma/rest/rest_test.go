@@ -54,6 +54,17 @@ func TestBodies(t *testing.T) {
 	f.refused("POST", envs, `{}`, 400, "APIG.2001", "The request parameters must be specified,parameterName:name")
 }
 
+// A path that no operation has is refused in the envelope of its chapter.
+func TestStrayPaths(t *testing.T) {
+	f := setup(t)
+	for path, common := range map[string]bool{commonBase + "/nope": true, apicBase + "/nope": false, "/v2/nope": false} {
+		f.refused("GET", path, nil, 404, "APIG.0101", "")
+		if _, shown := f.do("GET", path, nil).body.(map[string]any)["request_id"]; shown != common {
+			t.Errorf("%s: request_id is shown: %v", path, shown)
+		}
+	}
+}
+
 // Requests with a signature in place of a token.
 func TestSignatures(t *testing.T) {
 	f := setup(t)
