@@ -161,7 +161,9 @@ func bindError(err *surface.BindError) *thinkingdata.Error {
 	if name == "" {
 		name = err.Place.String()
 	}
-	if err.Kind == surface.Missing || errors.Is(err.Err, errBlank) {
+	// A number of blanks alone is as good as none, as a text is.
+	blank := err.Value != "" && strings.TrimSpace(err.Value) == ""
+	if err.Kind == surface.Missing || blank || errors.Is(err.Err, errBlank) {
 		return thinkingdata.Missing(name)
 	}
 	why := "is wrong: " + err.Kind.String()

@@ -106,20 +106,22 @@ func TestRequiredParametersInTheOrderOfTheDocuments(t *testing.T) {
 				got = a.want(-1008, corp, target, body)
 				a.equal(target, got.Message, want)
 			}
-			blank := func(p string) string {
-				switch {
-				case p != missing:
-					return sample[p]
-				case strings.HasPrefix(p, ":") && strings.HasPrefix(sample[p], `"`):
-					return `" "`
-				case strings.HasPrefix(p, ":"):
-					return `null`
+			for _, empty := range []string{"", " "} {
+				blank := func(p string) string {
+					switch {
+					case p != missing:
+						return sample[p]
+					case strings.HasPrefix(p, ":") && strings.HasPrefix(sample[p], `"`):
+						return `" "`
+					case strings.HasPrefix(p, ":"):
+						return `null`
+					}
+					return empty
 				}
-				return ""
+				target, body = request(c.call, c.params[:n+1], blank)
+				got = a.want(-1008, corp, target, body)
+				a.equal(target, got.Message, want)
 			}
-			target, body = request(c.call, c.params[:n+1], blank)
-			got = a.want(-1008, corp, target, body)
-			a.equal(target, got.Message, want)
 		}
 	}
 }
