@@ -200,6 +200,12 @@ func (p *plan) bind(c *call) *refusal {
 				}
 			}
 		case inHeader:
+			if q.header == "Host" { // net/http keeps it apart from the others
+				if refused := p.take(c, i, c.r.Host); refused != nil {
+					return refused
+				}
+				continue
+			}
 			for _, value := range c.r.Header[q.header] {
 				if refused := p.take(c, i, value); refused != nil {
 					return refused
