@@ -15,11 +15,12 @@ type None struct{}
 // A Route is what is known of an operation before any request: its line in the
 // route table. Hooks are given it to decide by.
 type Route struct {
-	Method string // GET answers HEAD too
+	Method string // GET answers HEAD too, unless it writes
 	// Path is the pattern's path in the syntax of [http.ServeMux]; a trailing
 	// slash stands for itself, not for everything below it.
 	Path    string
 	Public  bool  // Authenticate is not asked
+	Writes  bool  // HEAD is refused
 	Meta    any   // what [Meta] put there
 	Status  int   // of success, 200 unless [Status] says otherwise
 	MaxBody int64 // in bytes, 0 for the surface's own
@@ -80,6 +81,10 @@ func Status(code int) Option { return func(r *Route) { r.Status = code } }
 
 // Public lets the operation be called without authentication.
 func Public() Option { return func(r *Route) { r.Public = true } }
+
+// Writes is for a GET that changes something, as vendors have them: HEAD is
+// refused, for it is sent, and sent again, in the belief that nothing changes.
+func Writes() Option { return func(r *Route) { r.Writes = true } }
 
 // Meta gives the hooks something to decide by: a permission, a class of
 // request limits.

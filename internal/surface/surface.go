@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -282,15 +283,22 @@ func (s *Surface) unrouted(x *exchange, r *http.Request) {
 		return
 	}
 	allow := x.scratch.Get("Allow")
-	x.Header().Set("Allow", allow)
+	methods := strings.Split(allow, ", ")
+	x.sibling = s.sibling(r, methods[0])
+	if x.sibling != nil && x.sibling.Writes {
+		methods = slices.DeleteFunc(methods, func(m string) bool { return m == http.MethodHead })
+	}
 	if r.Method == http.MethodOptions {
-		x.Header().Set("Allow", allow+", OPTIONS")
+		x.Header().Set("Allow", strings.Join(append(methods, http.MethodOptions), ", "))
 		x.WriteHeader(http.StatusNoContent)
 		return
 	}
-	methods := strings.Split(allow, ", ")
-	x.sibling = s.sibling(r, methods[0])
-	s.fail(x, r, &RouteError{http.StatusMethodNotAllowed, Quote(r.Method), Quote(r.URL.Path), methods})
+	s.refuseMethod(x, r, methods)
+}
+
+func (s *Surface) refuseMethod(x *exchange, r *http.Request, allowed []string) {
+	x.Header().Set("Allow", strings.Join(allowed, ", "))
+	s.fail(x, r, &RouteError{http.StatusMethodNotAllowed, Quote(r.Method), Quote(r.URL.Path), allowed})
 }
 
 // sibling returns the route that takes the request's path with the method.
@@ -307,6 +315,11 @@ func (s *Surface) sibling(r *http.Request, method string) *Route {
 // ServeHTTP serves a request that the mux has brought here.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x, s := w.(*exchange), e.surface
+	if e.route.Writes && r.Method == http.MethodHead {
+		x.route, x.sibling = unrouted, e.route
+		s.refuseMethod(x, r, []string{e.route.Method})
+		return
+	}
 	x.route = e.route
 	limit := s.cfg.MaxBody
 	if e.route.MaxBody > 0 {

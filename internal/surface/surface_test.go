@@ -597,6 +597,26 @@ func TestQuote(t *testing.T) {
 	}
 }
 
+func TestHEADOfAGetThatWritesIsRefused(t *testing.T) {
+	writes := 0
+	write := func(context.Context, struct{}) (string, error) { writes++; return "", nil }
+	s := surface.Must(surface.New(surface.Config{Envelope: vendor{}}, surface.Op("GET /switch", write, surface.Writes())))
+	for _, c := range []struct {
+		method string
+		status int
+		allow  string
+	}{{"HEAD", 405, "GET"}, {"POST", 405, "GET"}, {"OPTIONS", 204, "GET, OPTIONS"}, {"GET", 200, ""}} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(c.method, "/switch", nil))
+		if w.Code != c.status || w.Header().Get("Allow") != c.allow {
+			t.Errorf("%s: %d, allowed %q", c.method, w.Code, w.Header().Get("Allow"))
+		}
+	}
+	if writes != 1 {
+		t.Errorf("%d writes", writes)
+	}
+}
+
 func TestATornDownloadBreaksTheConnection(t *testing.T) {
 	srv := listen(t, newSurface(t, nil))
 	resp, err := http.Get(srv.URL + "/torn")

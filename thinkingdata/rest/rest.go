@@ -71,8 +71,8 @@ func post[In, Out any](op thinkingdata.Operation, call func(context.Context, In)
 	return surface.Op("POST /"+string(op), call, append(options, surface.Meta(op))...)
 }
 
-func get[In, Out any](op thinkingdata.Operation, call func(context.Context, In) (Out, error)) surface.Operation {
-	return surface.Op("GET /"+string(op), call, surface.Meta(op))
+func get[In, Out any](op thinkingdata.Operation, call func(context.Context, In) (Out, error), options ...surface.Option) surface.Operation {
+	return surface.Op("GET /"+string(op), call, append(options, surface.Meta(op))...)
 }
 
 type callerKey struct{}
@@ -81,13 +81,6 @@ type callerKey struct{}
 // before anything else of the request.
 func authenticate(sys *thinkingdata.System) func(*http.Request, *surface.Route) (context.Context, error) {
 	return func(r *http.Request, route *surface.Route) (context.Context, error) {
-		// GET answers HEAD too, but "Create SSO User" is a GET that writes, and
-		// a HEAD is sent, and sent again, in the belief that it changes nothing.
-		if r.Method == http.MethodHead && route.Meta == thinkingdata.CreateSSO {
-			return nil, &surface.RouteError{
-				Status: http.StatusMethodNotAllowed, Method: r.Method, Path: surface.Quote(r.URL.Path), Allow: []string{http.MethodGet},
-			}
-		}
 		caller, err := sys.Authenticate(r.URL.Query().Get("token"))
 		if err != nil {
 			return nil, err
@@ -130,9 +123,6 @@ func (e envelope) Failure(r *http.Request, err error) surface.Reply {
 		failed = bindError(err)
 	case *surface.RouteError:
 		reply.Status = err.Status
-		if len(err.Allow) > 0 {
-			reply.Header = http.Header{"Allow": {strings.Join(err.Allow, ", ")}}
-		}
 		failed = &thinkingdata.Error{Code: thinkingdata.BadParameter, Message: err.Error()}
 	default:
 		failed = &thinkingdata.Error{Code: thinkingdata.Internal, Message: "internal error", Err: err}

@@ -16,7 +16,7 @@ var userCalls = []surface.Operation{
 	post(td.UnlockMember, unlock),
 	post(td.UnbindMFA, unbindMFA),
 	post(td.BatchCreate, batchCreate),
-	get(td.CreateSSO, createSSO),
+	get(td.CreateSSO, createSSO, surface.Writes()),
 	post(td.DeleteFromProject, deleteFromProject),
 	post(td.DeleteFromSystem, deleteFromSystem),
 }
