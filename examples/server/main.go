@@ -44,6 +44,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
 	options.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 
 	store, err := stores.Open(ctx, *name)
