@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/internal/id"
@@ -62,6 +63,10 @@ func (s *System) AddAccount(ctx context.Context, c Credentials) (*Account, error
 	switch {
 	case c.CustomerID == "":
 		return nil, invalid("customer id", "", "empty")
+	case strings.Contains(c.CustomerID, ":"):
+		// HTTP Basic ends the id at its first colon (RFC 7617, section 2), so
+		// nobody could sign in with it.
+		return nil, invalid("customer id", c.CustomerID, "has a colon")
 	case c.Secret == "":
 		return nil, invalid("customer secret", "", "empty")
 	}

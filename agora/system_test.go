@@ -392,8 +392,10 @@ func TestAccountsSeeOnlyTheirOwn(t *testing.T) {
 	}
 	_, err = w.sys.AddAccount(w.ctx, agora.Credentials{CustomerID: "c1", Secret: "s1"})
 	w.ok(err)
-	_, err = w.sys.AddAccount(w.ctx, agora.Credentials{CustomerID: "c1", Secret: "s2"})
-	w.fails(err, agora.ErrInvalid)
+	for _, c := range []agora.Credentials{{CustomerID: "c1", Secret: "s2"}, {CustomerID: "c:2", Secret: "s"}, {Secret: "s"}, {CustomerID: "c2"}} {
+		_, err = w.sys.AddAccount(w.ctx, c)
+		w.fails(err, agora.ErrInvalid)
+	}
 	if s := fmt.Sprintf("%v %+v %#v", credentials, credentials, credentials); strings.Contains(s, credentials.Secret) {
 		t.Errorf("credentials print as %s", s)
 	}
