@@ -159,6 +159,29 @@ func (l *eventLog) add(events ...Event) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.append(events)
+}
+
+// commit makes a change and tells of it as one step, if the change says that it
+// was made. What joins are judged with changes in such a step, and a join enters
+// in one in which it finds that unchanged: so they are told in the order they
+// take effect, and nobody is told to have joined under a rule. The change takes
+// no channel's lock, for whose holders wait for this one.
+func (l *eventLog) commit(change func() bool, events ...Event) bool {
+	if !l.wanted.Load() {
+		return change()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !change() {
+		return false
+	}
+	l.append(events)
+	return true
+}
+
+// append does add with the lock held.
+func (l *eventLog) append(events []Event) {
 	for i := range events {
 		if len(l.ring) < l.most {
 			l.ring = append(l.ring, events[i])

@@ -121,15 +121,12 @@ func (a *app) put(b *ban) (old *ban) {
 	return old
 }
 
-func (a *app) drop(id RuleID) *ban {
+func (a *app) drop(id RuleID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	old, found := a.byID.Delete(id)
-	if !found {
-		return nil
+	if old, found := a.byID.Delete(id); found {
+		a.rules.drop(old)
 	}
-	a.rules.drop(old)
-	return old
 }
 
 // need returns the app, making it when there is none.
@@ -206,10 +203,7 @@ func (s *System) applyProjects(st *state, c storage.Commit) error {
 		}
 		if ch.Row != nil {
 			a := s.need(st, ch.Row.AppID)
-			old := a.project.Swap(ch.Row)
-			a.changed(c.Position)
-			st.projects.Store(ch.Row.ID, a)
-			s.projectChanged(a, old, ch.Row)
+			s.projectPut(st, a, ch.Row, c.Position)
 			continue
 		}
 		id := ProjectID(ch.Key.Str())
@@ -217,9 +211,12 @@ func (s *System) applyProjects(st *state, c storage.Commit) error {
 		if !known || a.project.Load() == nil {
 			continue
 		}
-		old := a.project.Swap(nil)
-		a.changed(c.Position)
-		s.events.add(Event{Kind: ProjectDeleted, Time: s.now(), Project: id, AppID: a.id})
+		old := a.project.Load()
+		s.events.commit(func() bool {
+			a.project.Store(nil)
+			a.changed(c.Position)
+			return true
+		}, Event{Kind: ProjectDeleted, Time: s.now(), Project: id, AppID: a.id})
 		s.evict(a, old, DeletedProject)
 		s.usage.drop(id)
 		s.buryIfEmpty(st, a)
@@ -227,9 +224,10 @@ func (s *System) applyProjects(st *state, c storage.Commit) error {
 	return nil
 }
 
-// projectChanged tells what became of a project and ends its sessions when it
-// was disabled.
-func (s *System) projectChanged(a *app, old, now *projectRow) {
+// projectPut adds or replaces a project, tells what became of it and ends its
+// sessions when it was disabled.
+func (s *System) projectPut(st *state, a *app, now *projectRow, position storage.Position) {
+	old := a.project.Load()
 	e := Event{Kind: ProjectModified, Time: s.now(), Project: now.ID, AppID: now.AppID}
 	switch {
 	case old == nil:
@@ -239,7 +237,12 @@ func (s *System) projectChanged(a *app, old, now *projectRow) {
 	case !now.Disabled && old.Disabled:
 		e.Kind = ProjectEnabled
 	}
-	s.events.add(e)
+	s.events.commit(func() bool {
+		a.project.Store(now)
+		a.changed(position)
+		st.projects.Store(now.ID, a)
+		return true
+	}, e)
 	if e.Kind == ProjectStopped {
 		s.evict(a, now, DisabledProject)
 	}
@@ -289,21 +292,23 @@ func (a *app) changed(position storage.Position) {
 
 func (s *System) rulePut(st *state, row *ruleRow, position storage.Position) {
 	a, b := s.need(st, row.AppID), row.ban()
-	old := a.put(b)
-	a.changed(position)
+	old := a.ban(b.id)
+	e := s.ruleEvent(a, b, RuleCreated)
+	e.Until, e.Op = utc(b.until), b.op
+	if old != nil {
+		e.Kind = RuleUpdated
+	}
+	s.events.commit(func() bool {
+		a.put(b)
+		a.changed(position)
+		return true
+	}, e)
 	if old == nil || old.until != b.until { // a change of state keeps the end
 		st.ended.add(ending{b.until, a, b.id})
 		if old != nil {
 			st.ended.forget()
 		}
 	}
-
-	e := s.ruleEvent(a, b, RuleCreated)
-	e.Until, e.Op = utc(b.until), b.op
-	if old != nil {
-		e.Kind = RuleUpdated
-	}
-	s.events.add(e)
 	if b.state == gatehouse.Enforced && s.now().UnixMilli() < b.until {
 		s.kick(a, b, kickRule)
 	}
@@ -318,16 +323,23 @@ func (s *System) ruleGone(st *state, id AppID, rule RuleID, position storage.Pos
 	if a == nil {
 		return
 	}
-	b := a.drop(rule)
+	b := a.ban(rule)
 	if b == nil {
 		return
 	}
-	a.changed(position)
-	st.ended.forget()
+	var told []Event // nothing of a deleted project's
 	if a.project.Load() != nil {
-		told := s.ruleEvent(a, b, e.Kind)
-		told.Op = e.Op
-		s.events.add(told)
+		of := s.ruleEvent(a, b, e.Kind)
+		of.Op = e.Op
+		told = append(told, of)
+	}
+	s.events.commit(func() bool {
+		a.drop(rule)
+		a.changed(position)
+		return true
+	}, told...)
+	st.ended.forget()
+	if told != nil {
 		s.restore(a, b)
 	}
 	s.buryIfEmpty(st, a)

@@ -153,37 +153,53 @@ func (s *System) enter(a *app, version uint64, d Decision, r *JoinRequest, chose
 		joined: now.UnixMilli(), counted: now.UnixMilli(), role: r.Role,
 	}
 	p.link(m)
-	if p.version.Load() != version {
-		// The token was good when the join began, and stays so.
-		if a = s.state().app(r.AppID); a == nil || a.presence != p || s.closed.Load() {
+	for {
+		if seen := p.version.Load(); seen != version {
+			// The token was good when the join began, and stays so.
+			if a = s.state().app(r.AppID); a == nil || a.presence != p || s.closed.Load() {
+				p.unlink(m)
+				ch.closeEmpty()
+				return Member{}, d, true // everything from the start
+			}
+			version, d = seen, Decision{}
+			if s.judgeApp(&d, a) {
+				judgeRules(&d, a, &m.subject, JoinChannel, now)
+			}
+		}
+		if d.Allowed && len(ch.members) > 0 && ch.mode != r.Mode {
+			// The document only warns that results become inaccurate then.
+			d.Allowed, d.Reason = false, ModeMismatch
+		}
+		if !d.Allowed {
 			p.unlink(m)
 			ch.closeEmpty()
-			return Member{}, d, true // everything from the start
+			return Member{}, d, false
 		}
-		d = Decision{}
-		if s.judgeApp(&d, a) {
-			judgeRules(&d, a, &m.subject, JoinChannel, now)
+		events := [2]Event{1: m.event(a, Joined, now, Event{})}
+		told := events[1:]
+		if former != nil {
+			events[0] = former.event(a, Kicked, now, Event{Reason: SameUIDLogin})
+			told = events[:]
 		}
-	}
-	if d.Allowed && len(ch.members) > 0 && ch.mode != r.Mode {
-		// The document only warns that results become inaccurate then.
-		d.Allowed, d.Reason = false, ModeMismatch
-	}
-	if !d.Allowed {
-		p.unlink(m)
-		ch.closeEmpty()
-		return Member{}, d, false
+		if s.events.commit(func() bool {
+			if p.version.Load() != version {
+				return false
+			}
+			if former != nil {
+				ch.remove(former)
+			}
+			if len(ch.members) == 0 {
+				ch.mode = r.Mode
+			}
+			ch.admit(m)
+			return true
+		}, told...) {
+			break
+		}
 	}
 	if former != nil {
-		ch.remove(former)
 		s.ended(a, former, now.UnixMilli())
-		s.events.add(former.event(a, Kicked, now, Event{Reason: SameUIDLogin}))
 	}
-	if len(ch.members) == 0 {
-		ch.mode = r.Mode
-	}
-	ch.admit(m)
-	s.events.add(m.event(a, Joined, now, Event{}))
 	return m.member(a.id), d, false
 }
 
@@ -239,9 +255,9 @@ func (s *System) Leave(ctx context.Context, id AppID, cname string, uid UID) err
 	now := s.now()
 	err := s.withMember(id, cname, uid, func(a *app, ch *channel, m *session) error {
 		ch.remove(m)
-		ch.settle()
 		s.ended(a, m, now.UnixMilli())
 		s.events.add(m.event(a, Left, now, Event{}))
+		ch.settle() // last: who enters the channel of this name next need not wait for this one's lock
 		return nil
 	})
 	if err != nil {
