@@ -20,6 +20,12 @@ var (
 	romaOther  = iam.User{ID: "developer", Name: "developer"}
 )
 
+// romaDetail is what clients that look at the instance first may want to find
+// there (4.1.1).
+var romaDetail = apic.InstanceDetail{
+	Name: "gatehouse", Spec: "ROMA_BASIC", Version: "1.0", MaintainBegin: "22:00:00", MaintainEnd: "02:00:00", IngressIP: "127.0.0.1",
+}
+
 // openROMA opens the system with its one instance, in which the environment
 // RELEASE is all there is.
 func (e *Emulator) openROMA(ctx context.Context, s *systems) (http.Handler, error) {
@@ -37,6 +43,9 @@ func (e *Emulator) openROMA(ctx context.Context, s *systems) (http.Handler, erro
 		return nil, err
 	}
 	if err := s.roma.AddInstance(ctx, c.Project, c.Instance); err != nil {
+		return nil, err
+	}
+	if err := s.roma.DescribeInstance(ctx, c.Project, c.Instance, romaDetail); err != nil {
 		return nil, err
 	}
 	s.gateway, err = gateway.New(s.roma, gateway.Config{

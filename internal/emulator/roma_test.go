@@ -35,6 +35,9 @@ func TestROMAStartsWithOneInstanceAndRELEASE(t *testing.T) {
 		if status, answer := c.roma("demo-token", "GET", "/v2/"+config.ROMA.Project+"/instances/"+config.ROMA.Instance+"/apps", ""); status != 200 || answer["total"] != 0.0 {
 			t.Errorf("apps at start: %d %v", status, answer)
 		}
+		if status, answer := c.roma("demo-token", "GET", base, ""); status != 200 || answer["spec"] != "ROMA_BASIC" || answer["maintain_begin"] != "22:00:00" || answer["instance_name"] == nil {
+			t.Errorf("the instance: %d %v", status, answer)
+		}
 		for _, made := range []string{"/envs", "/api-groups"} {
 			if status, answer := c.roma("demo-token", "POST", base+made, `{"name":"made_here"}`); status != 201 {
 				t.Errorf("%s: %d %v", made, status, answer)
