@@ -136,9 +136,6 @@ func (in *ChannelSpec) check() error {
 	}
 	c.Enum("member_type", in.MemberType, IPMembers, ECSMembers)
 	c.Required("members", len(in.Members) > 0)
-	if in.Type == ELBChannel {
-		c.Invalid("members", "", len(in.Members) == 1)
-	}
 	if err := checkMembers(c, in.MemberType, in.Members); err != nil {
 		return err
 	}
@@ -152,8 +149,15 @@ func (in *ChannelSpec) check() error {
 
 // channelAllowed checks what the instance must be able to do for the channel.
 func (c Control) channelAllowed(w storage.Writer, in *ChannelSpec) error {
-	if in.Type == ELBChannel && of(c.sys).limit(ELBSwitch) != 1 {
-		return fault.Of("APIG.3471")
+	if in.Type == ELBChannel {
+		if of(c.sys).limit(ELBSwitch) != 1 {
+			return fault.Of("APIG.3471")
+		}
+		k := check.Body()
+		k.Invalid("members", "", len(in.Members) == 1)
+		if k.Err() != nil {
+			return k.Err()
+		}
 	}
 	if in.Health != nil && in.Health.ClientSSL {
 		return c.requires(w, FeatureClientCertificate)

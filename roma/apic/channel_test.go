@@ -100,8 +100,8 @@ func TestChannelValidation(t *testing.T) {
 		{"members are required", change(func(in *apic.ChannelSpec) { in.Members = nil }), "APIG.2001", "members"},
 		{"ecs is the default", change(func(in *apic.ChannelSpec) { in.MemberType = "" }), "APIG.2001", "ecs_id"},
 		{"instance is ecs", change(func(in *apic.ChannelSpec) { in.MemberType = "instance" }), "APIG.2001", "ecs_id"},
-		{"a load balancer has one member", change(func(in *apic.ChannelSpec) { in.Type = 1 }), "APIG.2011", "members"},
-		{"a load balancer needs the switch", change(func(in *apic.ChannelSpec) { in.Type = 1; in.Members = in.Members[:1] }), "APIG.3471", ""},
+		{"a load balancer needs the switch", change(func(in *apic.ChannelSpec) { in.Type = 1 }), "APIG.3471", ""},
+		{"a load balancer needs the switch, with one member too", change(func(in *apic.ChannelSpec) { in.Type = 1; in.Members = in.Members[:1] }), "APIG.3471", ""},
 
 		{"a host is required", change(func(in *apic.ChannelSpec) { in.Members[1].Host = "" }), "APIG.2001", "host"},
 		{"a host has 64 characters at most", change(func(in *apic.ChannelSpec) { in.Members[1].Host = strings.Repeat("a", 65) }), "APIG.2011", "host"},
@@ -261,7 +261,10 @@ func TestChannelList(t *testing.T) {
 	alpha := f.channel("alpha")
 	f.channel("beta")
 	elb := channelSpec("elb-alpha")
-	elb.Type, elb.Members = apic.ELBChannel, elb.Members[:1]
+	elb.Type = apic.ELBChannel
+	_, err := f.gw.CreateChannel(f.ctx, elb)
+	f.refused("a load balancer of two members", err, "APIG.2011", "members")
+	elb.Members = elb.Members[:1]
 	must(f.gw.CreateChannel(f.ctx, elb))(t)
 	for _, c := range []struct {
 		rule  string

@@ -30,10 +30,11 @@
 //
 // # What is kept, and for how long
 //
-// One string for each counter that counts anything, of some 40 bytes beside its
-// key, under Prefix in braces: in a Redis Cluster all counters of a prefix are
-// in one slot, as a script that takes from several must have it. Systems that
-// are to be spread over a cluster have different prefixes.
+// One string for each counter that counts anything, of 41 bytes, 49 for a Bucket
+// and 105 for a Sliding limit, beside its key, under Prefix in braces: in a Redis
+// Cluster all counters of a prefix are in one slot, as a script that takes from
+// several must have it. Systems that are to be spread over a cluster have
+// different prefixes.
 //
 // The server drops a counter when it has nothing more to say: a second after
 // that by its own clock. Of a Take with a time of the caller's the server cannot
