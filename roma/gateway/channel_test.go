@@ -312,7 +312,7 @@ func TestHealth(t *testing.T) {
 		return fmt.Sprintf("%d%d", now.Status, now.Members[0].Status)
 	}
 	for i, answer := range "FFSFFFSFSS" {
-		ahead.Add(int64(35 * time.Second)) // the interval and what it may vary by
+		ahead.Add(int64(30 * time.Second)) // an interval is one probe
 		<-arrived
 		want := "11"
 		if i >= 6 {
