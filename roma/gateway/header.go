@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/gatehouse-go/gatehouse/roma/sign"
 )
 
 // addressText is an address as text, "" for none.
@@ -104,7 +106,7 @@ func (b *trailed) Read(p []byte) (int, error) {
 // isSpent reports whether a header is credentials that were meant for the
 // gateway. A token of IAM goes on to backends only where the feature
 // backend_token_allow lets its account's; an Authorization that the gateway did
-// not go by is the backend's.
+// not go by is the backend's, but for a signature, whose X-Sdk-Date stays here.
 func (c *call) isSpent(name string) bool {
 	switch name {
 	case tokenHeader:
@@ -118,6 +120,7 @@ func (c *call) isSpent(name string) bool {
 		case BySignature, ByIAMKey, ByAppBasic, ByAppToken:
 			return true
 		}
+		return strings.HasPrefix(c.r.Header.Get(name), sign.Scheme+" ")
 	}
 	return false
 }

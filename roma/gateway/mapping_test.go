@@ -231,6 +231,11 @@ func TestForwardedHeaders(t *testing.T) {
 		"X-Forwarded-For": {"127.0.0.1"}, "X-Forwarded-Host": {s.group.Subdomain}, "X-Forwarded-Proto": {"http"}, "X-Real-Ip": {"127.0.0.1"},
 	}
 	got := ask()
+	signed := s.request("GET", "/h", nil)
+	signed.Header.Set("Authorization", "SDK-HMAC-SHA256 Access=a, SignedHeaders=host, Signature=b")
+	if got := s.got(s.do(signed)).Header["Authorization"]; got != nil {
+		t.Errorf("the backend got a signature that was meant for the gateway: %q", got)
+	}
 	if got.Get("X-Request-Id") == "" {
 		t.Error("the backend got no request id")
 	}
