@@ -2,6 +2,7 @@ package agora_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -25,10 +26,16 @@ func TestEventsComeInTheOrderOfCommits(t *testing.T) {
 					w.sys.Join(w.ctx, agora.JoinRequest{AppID: w.a, CName: cname, UID: uid})
 				case n < 36:
 					w.sys.Leave(w.ctx, w.a, cname, uid)
+				case n < 37:
+					if _, err := w.account.CreateRule(w.ctx, w.a, agora.NewRule{Selectors: agora.Selectors{CName: cname}, Term: agora.Once()}); err != nil {
+						t.Error(err)
+					}
 				case n < 39:
 					rule, err := w.account.CreateRule(w.ctx, w.a, agora.NewRule{Selectors: agora.Selectors{UID: uid}})
-					if err == nil {
+					if err == nil && n == 37 {
 						err = w.account.DeleteRule(w.ctx, w.a, rule.ID)
+					} else if err == nil {
+						_, err = w.account.UpdateRule(w.ctx, w.a, rule.ID, agora.Once())
 					}
 					if err != nil {
 						t.Error(err)
@@ -52,6 +59,8 @@ func TestEventsComeInTheOrderOfCommits(t *testing.T) {
 		uid   agora.UID
 	}
 	in, rules, disabled := map[member]bool{}, map[agora.RuleID]agora.UID{}, false
+	// Kicks without a ban, and since which of them a member is there.
+	once, since := map[agora.RuleID]bool{}, map[member]map[agora.RuleID]bool{}
 	for e, err := range seq {
 		w.ok(err)
 		if e.Kind == agora.ProjectModified {
@@ -68,16 +77,24 @@ func TestEventsComeInTheOrderOfCommits(t *testing.T) {
 					t.Errorf("%v under rule %d", e, rule)
 				}
 			}
-			in[m] = true
+			in[m], since[m] = true, maps.Clone(once)
 		case agora.Left, agora.Kicked:
 			if !in[m] {
 				t.Errorf("%v, who is in no channel", e)
 			}
+			if since[m][e.Rule] {
+				t.Errorf("%v, which was over when it joined", e)
+			}
 			delete(in, m)
 		case agora.RuleCreated:
-			rules[e.Rule] = e.UID
+			if e.UID == 0 {
+				once[e.Rule] = true
+			} else {
+				rules[e.Rule] = e.UID
+			}
 		case agora.RuleDeleted:
 			delete(rules, e.Rule)
+			once[e.Rule] = true
 		case agora.ProjectStopped, agora.ProjectEnabled:
 			disabled = e.Kind == agora.ProjectStopped
 		}

@@ -10,7 +10,7 @@ type kickKind int
 
 const (
 	kickRule   kickKind = iota // all it matches: it bars them from now on
-	kickOnce                   // those that are there as it is applied
+	kickOnce                   // those that were there as it was committed
 	kickMissed                 // those that were there when it was created
 )
 
@@ -20,13 +20,11 @@ const eventsAtOnce = 256
 
 // kick puts offline the members that an enforced rule matches, or makes them
 // stop publishing, channel by channel. Each channel is locked while its members
-// go; others are not.
-func (s *System) kick(a *app, b *ban, how kickKind) {
+// go; others are not. A session that entered after the last one is not of a
+// one-shot kick, even though it may be there when its channel's turn comes.
+func (s *System) kick(a *app, b *ban, how kickKind, last uint64) {
 	now := s.now()
 	p := a.presence
-	// A session that is linked later does not belong to a one-shot kick, even
-	// though it may be there when its channel's turn comes.
-	last := p.numbered.Load()
 	t := s.tally(a)
 	about := b.subject()
 	p.visit(&about, func(ch *channel, list []*session) {
@@ -47,7 +45,7 @@ func (s *System) kick(a *app, b *ban, how kickKind) {
 			events = append(events, m.event(a, kind, now, e))
 		}
 		for _, m := range list {
-			if how == kickOnce && m.number > last || how == kickMissed && m.joined > b.updated {
+			if how == kickOnce && m.entered > last || how == kickMissed && m.joined > b.updated {
 				continue
 			}
 			if b.privileges&JoinChannel != 0 {

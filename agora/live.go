@@ -260,6 +260,7 @@ func (s *System) applyRules(st *state, c storage.Commit) error {
 			operations[ch.Row.AppID] = ch.Row
 		}
 	}
+	last := map[AppID]uint64{} // of the sessions that a one-shot kick by PUT is about
 	for ch, err := range s.tables.rules.Changes(c) {
 		if err != nil {
 			return err
@@ -271,14 +272,14 @@ func (s *System) applyRules(st *state, c storage.Commit) error {
 		app, id := AppID(ch.Key.Str()), RuleID(ch.Key.Rest().Int())
 		op := operations[app]
 		if op != nil && op.Gone && op.Rule.ID == id {
-			s.ruleGone(st, app, id, c.Position, Event{Kind: RuleDeleted, Op: op.Op})
+			last[app] = s.ruleGone(st, app, id, c.Position, Event{Kind: RuleDeleted, Op: op.Op})
 		} else {
 			s.ruleGone(st, app, id, c.Position, Event{Kind: RuleExpired})
 		}
 	}
 	for _, op := range operations {
 		if op.Once {
-			s.kickOnce(st, op)
+			s.kickOnce(st, op, last[op.AppID])
 		}
 	}
 	return nil
@@ -310,22 +311,23 @@ func (s *System) rulePut(st *state, row *ruleRow, position storage.Position) {
 		}
 	}
 	if b.state == gatehouse.Enforced && s.now().UnixMilli() < b.until {
-		s.kick(a, b, kickRule)
+		s.kick(a, b, kickRule, 0)
 	}
 	if old != nil && old.state == gatehouse.Enforced {
 		s.restore(a, old)
 	}
 }
 
-// ruleGone removes a rule that was deleted or has ended.
-func (s *System) ruleGone(st *state, id AppID, rule RuleID, position storage.Position, e Event) {
+// ruleGone removes a rule that was deleted or has ended, and returns the last
+// session that entered before.
+func (s *System) ruleGone(st *state, id AppID, rule RuleID, position storage.Position, e Event) (last uint64) {
 	a := st.app(id)
 	if a == nil {
-		return
+		return 0
 	}
 	b := a.ban(rule)
 	if b == nil {
-		return
+		return 0
 	}
 	var told []Event // nothing of a deleted project's
 	if a.project.Load() != nil {
@@ -334,6 +336,7 @@ func (s *System) ruleGone(st *state, id AppID, rule RuleID, position storage.Pos
 		told = append(told, of)
 	}
 	s.events.commit(func() bool {
+		last = a.presence.entered.Load()
 		a.drop(rule)
 		a.changed(position)
 		return true
@@ -343,10 +346,12 @@ func (s *System) ruleGone(st *state, id AppID, rule RuleID, position storage.Pos
 		s.restore(a, b)
 	}
 	s.buryIfEmpty(st, a)
+	return last
 }
 
-// kickOnce does a one-shot kick: a POST or PUT with a term of zero length.
-func (s *System) kickOnce(st *state, op *operationRow) {
+// kickOnce does a one-shot kick: a POST with a term of zero length, or a PUT
+// that has removed its rule when the last session had entered.
+func (s *System) kickOnce(st *state, op *operationRow, last uint64) {
 	a := st.app(op.AppID)
 	if a == nil || a.project.Load() == nil {
 		return
@@ -359,10 +364,13 @@ func (s *System) kickOnce(st *state, op *operationRow) {
 	if !op.Gone {
 		e := s.ruleEvent(a, b, RuleCreated)
 		e.Until, e.Op = utc(b.until), b.op
-		s.events.add(e)
+		s.events.commit(func() bool {
+			last = a.presence.entered.Load()
+			return true
+		}, e)
 	}
 	if b.state == gatehouse.Enforced {
-		s.kick(a, b, kickOnce)
+		s.kick(a, b, kickOnce, last)
 	}
 }
 
@@ -415,11 +423,11 @@ func (s *System) rebuilt(before, now *state) {
 		at := s.now().UnixMilli()
 		for _, b := range next.bans() {
 			if b.state == gatehouse.Enforced && at < b.until {
-				s.kick(next, b, kickRule)
+				s.kick(next, b, kickRule, 0)
 			}
 		}
 		if once := next.lastOnce; once.Op > a.lastOnce.Op && once.Rule.State == gatehouse.Enforced {
-			s.kick(next, once.Rule.ban(), kickMissed)
+			s.kick(next, once.Rule.ban(), kickMissed, 0)
 		}
 		for _, b := range slices.Backward(a.bans()) {
 			s.restore(next, b)

@@ -192,6 +192,7 @@ func (s *System) enter(a *app, version uint64, d Decision, r *JoinRequest, chose
 				ch.mode = r.Mode
 			}
 			ch.admit(m)
+			m.entered = p.entered.Add(1)
 			return true
 		}, told...) {
 			break

@@ -25,6 +25,8 @@ type presence struct {
 	version atomic.Uint64
 	// numbered counts sessions; each has the number it was linked with.
 	numbered atomic.Uint64
+	// entered counts the sessions that were let in.
+	entered atomic.Uint64
 
 	seed   maphash.Seed
 	shards [presenceShards]channelShard
@@ -61,7 +63,8 @@ type channel struct {
 type session struct {
 	channel *channel
 	subject        // channel, uid and address
-	number  uint64 // order of entering
+	number  uint64 // order of coming, those refused included
+	entered uint64 // order of being let in
 	joined  int64  // Unix milliseconds
 	role    Role
 	// counted is until when its time has been added to the usage.
