@@ -301,12 +301,17 @@ func (f *Faulty) Watch(ctx context.Context, after storage.Position, prefix strin
 		defer cancel(nil)
 		f.mu.Lock()
 		f.watches[&cancel] = struct{}{}
+		down := f.down // since begin: then nobody cuts this one
 		f.mu.Unlock()
 		defer func() {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			delete(f.watches, &cancel)
 		}()
+		if down != nil {
+			yield(storage.Commit{}, down)
+			return
+		}
 		for c, err := range f.store.Watch(ctx, after, prefix) {
 			var by cut
 			if errors.As(context.Cause(ctx), &by) {
