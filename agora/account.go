@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ func (c Credentials) String() string { return "customer " + c.CustomerID }
 
 // GoString leaves the secret out, too.
 func (c Credentials) GoString() string { return "agora.Credentials{" + c.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // accountRow is an account as it is stored.
 type accountRow struct {

@@ -2,6 +2,7 @@ package agora
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/gatehouse-go/gatehouse/agora/token"
@@ -34,6 +35,9 @@ func (c TokenClaim) String() string {
 
 // GoString leaves them out, too.
 func (c TokenClaim) GoString() string { return "agora.TokenClaim{" + c.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (c TokenClaim) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // DynamicKeys verifies the tokens that the vendor's builders make, of versions
 // 006 and 007, for the privilege to join. It is what a system uses when its

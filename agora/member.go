@@ -3,6 +3,7 @@ package agora
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -53,6 +54,9 @@ func (r JoinRequest) String() string {
 
 // GoString leaves it out, too.
 func (r JoinRequest) GoString() string { return "agora.JoinRequest{" + r.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (r JoinRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // Member is one user in a channel.
 type Member struct {

@@ -3,6 +3,7 @@ package agora_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -123,6 +124,11 @@ func TestCertificates(t *testing.T) {
 		} {
 			if s := fmt.Sprintf(format, v); strings.Contains(s, reset.SignKey) {
 				t.Errorf("%s of %T shows a secret: %s", format, v, s)
+			}
+			var logged strings.Builder
+			slog.New(slog.NewJSONHandler(&logged, nil)).Info("", "v", v)
+			if strings.Contains(logged.String(), reset.SignKey) {
+				t.Errorf("a log of %T shows a secret: %s", v, &logged)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package agora
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
@@ -67,6 +68,9 @@ func (p Project) String() string {
 
 // GoString leaves it out, too.
 func (p Project) GoString() string { return "agora.Project{" + p.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (p Project) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // projectRow is a project as it is stored, and as it is judged with.
 type projectRow struct {

@@ -3,6 +3,7 @@ package milesight
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func (r TokenRequest) String() string { return "token request of type " + clip(r
 // GoString leaves the secrets out, too.
 func (r TokenRequest) GoString() string { return "milesight.TokenRequest{" + r.String() + "}" }
 
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (r TokenRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
 // Token is a pair of tokens. The system keeps their hashes only and cannot show
 // them again.
 type Token struct {
@@ -47,6 +51,9 @@ func (t Token) String() string { return "tokens that expire after " + t.Expires.
 
 // GoString leaves the tokens out, too.
 func (t Token) GoString() string { return "milesight.Token{" + t.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // The server's words for what is wrong with a [TokenRequest]. An unknown user, a
 // disabled one and a wrong password are told in the same words, after the same

@@ -2,6 +2,7 @@ package milesight_test
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -212,8 +213,13 @@ func TestNothingShowsSecrets(t *testing.T) {
 	r := request("ann@x", password)
 	r.RefreshToken = token.RefreshToken
 	for _, v := range []any{r, token, newUser("ann")} {
-		for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		var logged strings.Builder
+		slog.New(slog.NewJSONHandler(&logged, nil)).Info("", "v", v)
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "log"} {
 			text := fmt.Sprintf(format, v)
+			if format == "log" {
+				text = logged.String()
+			}
 			for _, secret := range []string{password, "milesight*iab", token.AccessToken, token.RefreshToken} {
 				if strings.Contains(text, secret) {
 					t.Errorf("%s of %T shows a secret", format, v)

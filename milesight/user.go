@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,9 @@ func (n NewUser) String() string { return fmt.Sprintf("user %q (%q)", n.Email, n
 
 // GoString leaves the password out, too.
 func (n NewUser) GoString() string { return "milesight.NewUser{" + n.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (n NewUser) LogValue() slog.Value { return slog.StringValue(n.String()) }
 
 func foldEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 

@@ -3,6 +3,7 @@ package thinkingdata_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,11 @@ func TestNoPasswordIsShown(t *testing.T) {
 			if text := fmt.Sprintf(format, v); strings.Contains(text, secret) {
 				t.Errorf("%s of %T shows the password", format, v)
 			}
+		}
+		var logged strings.Builder
+		slog.New(slog.NewJSONHandler(&logged, nil)).Info("", "v", v)
+		if strings.Contains(logged.String(), secret) {
+			t.Errorf("a log of %T shows the password: %s", v, &logged)
 		}
 	}
 }

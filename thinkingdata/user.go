@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -349,6 +350,9 @@ func (n SSOUser) String() string { return fmt.Sprintf("user %q of %q", n.LoginNa
 // GoString leaves it out, too.
 func (n SSOUser) GoString() string { return "thinkingdata.SSOUser{" + n.String() + "}" }
 
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (n SSOUser) LogValue() slog.Value { return slog.StringValue(n.String()) }
+
 // CreateSSOUser makes an account without roles ("Create SSO User"). The
 // vendor's call is a GET that writes.
 func (c Caller) CreateSSOUser(ctx context.Context, n SSOUser) error {
@@ -451,6 +455,9 @@ func (n NewUser) String() string { return fmt.Sprintf("user %q (%q)", n.LoginNam
 
 // GoString leaves it out, too.
 func (n NewUser) GoString() string { return "thinkingdata.NewUser{" + n.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (n NewUser) LogValue() slog.Value { return slog.StringValue(n.String()) }
 
 // AddUser makes an account, for hosts. When the login name exists already that
 // user is returned as he is, so a program can add its users at every start.

@@ -31,6 +31,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 )
@@ -99,6 +100,9 @@ func (r Request) String() string {
 
 // GoString leaves it out, too.
 func (r Request) GoString() string { return "token.Request{" + r.String() + "}" }
+
+// LogValue is what a log shows: the same, also of handlers that write JSON.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // What [Verify] returns, for errors.Is. No error quotes the certificate or the
 // token.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
@@ -411,6 +412,11 @@ func TestErrorsKeepTheCertificate(t *testing.T) {
 		if s := fmt.Sprintf(format, Request{AppID: "a", Certificate: cert}); strings.Contains(s, cert) {
 			t.Errorf("%s shows the certificate: %s", format, s)
 		}
+	}
+	var logged strings.Builder
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("", "v", Request{AppID: "a", Certificate: cert})
+	if strings.Contains(logged.String(), cert) {
+		t.Errorf("a log shows the certificate: %s", &logged)
 	}
 }
 
