@@ -110,9 +110,9 @@ func (f *romaFixture) settings(app string) {
 	f.refused("4.22.2", args{"body": args{"name": "ratelimit", "enable": true, "config": `{"api_limits":0}`}}, 400, "APIG.2000")
 	f.refused("4.22.2", args{"body": args{"name": "multi_auth", "enable": true}}, 403, "APIG.1140")
 	f.refused("4.22.2", args{"body": args{"name": "gzip", "enable": true}}, 412, "APIG.3458")
-	f.refused("4.22.1", args{"limit": 501}, 400, "APIG.2012")
-	f.refused("4.23.1", args{"limit": 501}, 400, "APIG.2012")
-	f.refused("4.24.1", args{"limit": 501}, 400, "APIG.2012")
+	f.refused("4.22.1", args{"limit": 501}, 400, "APIG.2003")
+	f.refused("4.23.1", args{"limit": 501}, 400, "APIG.2003")
+	f.refused("4.24.1", args{"limit": 501}, 400, "APIG.2003")
 	if got := f.total(47, "4.24.1", args{"limit": 2}).at("configs", 1); got.text("config_name") != string(apic.AppLimit) || got["used"] != 2.0 {
 		f.Errorf("the second config is %v", got)
 	}
