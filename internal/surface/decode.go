@@ -437,5 +437,8 @@ func (f *field) decodeJSON(d *decoder, v reflect.Value) (bool, *BindError) {
 	if err != nil && f.secret {
 		err.Value, err.Err = "", nil
 	}
+	if err == nil && f.noZero && v.Int() == 0 {
+		v.SetInt(-1)
+	}
 	return err == nil, err
 }

@@ -41,6 +41,8 @@
 //	lenient    every liberty of [Lenient] for this field
 //	comma      a list in one text, a,b,c
 //	json       a text that is JSON: groupIdList=[1,2]
+//	nozero     a number in a body whose zero stands for absence: a 0 that is
+//	           given becomes -1, for the rules to refuse as out of range
 //
 // and default:"20" is the value of an absent parameter. Pointers are nil when
 // their parameter is absent or null; an [Opt] tells the two apart. Objects inside

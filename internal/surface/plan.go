@@ -20,6 +20,7 @@ type field struct {
 	path, query, header, form, file, json string
 
 	required, secret, lenient bool
+	noZero                    bool
 	comma, asJSON             bool          // how text becomes a list or an object
 	def                       reflect.Value // set when absent; invalid when there is none
 
@@ -117,6 +118,11 @@ func (f *field) options(tag string) error {
 			f.comma = true
 		case "json":
 			f.asJSON = true
+		case "nozero":
+			f.noZero = true
+			if k := f.typ.Kind(); k < reflect.Int || k > reflect.Int64 {
+				return fmt.Errorf("bind:\"nozero\" wants a signed integer, not %v", f.typ)
+			}
 		default:
 			return fmt.Errorf("unknown option %q in the bind tag", option)
 		}

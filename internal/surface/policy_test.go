@@ -94,6 +94,26 @@ func TestLeniency(t *testing.T) {
 	}
 }
 
+// A 0 that is given is told from none where the rules know 0 as none.
+func TestZeroIsNotAbsence(t *testing.T) {
+	type in struct {
+		I int `json:"i" bind:"nozero"`
+		P []struct {
+			J int64 `json:"j" bind:"nozero"`
+		} `json:"p"`
+	}
+	for body, want := range map[string]string{
+		`{}`:                        "{I:0 P:[]}",
+		`{"i":null}`:                "{I:0 P:[]}",
+		`{"i":0,"p":[{"j":0}]}`:     "{I:-1 P:[{J:-1}]}",
+		`{"i":-0,"p":[{},{"j":2}]}`: "{I:-1 P:[{J:0} {J:2}]}",
+	} {
+		if got := try[in](t, surface.Config{}, "", body); got != want {
+			t.Errorf("%s: got %s, want %s", body, got, want)
+		}
+	}
+}
+
 func TestAbsence(t *testing.T) {
 	type nested struct {
 		A int `json:"a" default:"3"`
@@ -324,6 +344,9 @@ func TestMistakesAreReportedByNew(t *testing.T) {
 		{mistake[struct {
 			A int `query:"a" bind:"comma"`
 		}](), `A: bind:"comma" wants a list`},
+		{mistake[struct {
+			A float64 `json:"a" bind:"nozero"`
+		}](), `A: bind:"nozero" wants a signed integer, not float64`},
 		{mistake[struct {
 			A int `query:"a"`
 			B int `query:"a"`

@@ -12,7 +12,7 @@ import (
 // is kept: with the document's defaults for what was left out.
 type APISpec struct {
 	Name          string      `json:"name"`
-	Type          int         `json:"type"` // 1 public, 2 private
+	Type          int         `json:"type" bind:"nozero"` // 1 public, 2 private
 	Version       string      `json:"version,omitempty"`
 	Protocol      string      `json:"req_protocol"` // HTTP, HTTPS, BOTH
 	Method        string      `json:"req_method"`
@@ -57,8 +57,8 @@ type RequestParam struct {
 	Location    string  `json:"location"` // PATH, QUERY, HEADER
 	Default     *string `json:"default_value,omitempty"`
 	Sample      string  `json:"sample_value,omitempty"`
-	Required    int     `json:"required,omitempty"`     // 1 yes, 2 no
-	Valid       int     `json:"valid_enable,omitempty"` // 1 yes, 2 no
+	Required    int     `json:"required,omitempty" bind:"nozero"`     // 1 yes, 2 no
+	Valid       int     `json:"valid_enable,omitempty" bind:"nozero"` // 1 yes, 2 no
 	Remark      string  `json:"remark,omitempty"`
 	Enum        string  `json:"enumerations,omitempty"`
 	Min         *int    `json:"min_num,omitempty"`
@@ -67,7 +67,7 @@ type RequestParam struct {
 	MaxSize     *int    `json:"max_size,omitempty"`
 	Regular     string  `json:"regular,omitempty"`
 	JSONSchema  string  `json:"json_schema,omitempty"`
-	PassThrough int     `json:"pass_through,omitempty"` // 1 yes, 2 no
+	PassThrough int     `json:"pass_through,omitempty" bind:"nozero"` // 1 yes, 2 no
 }
 
 // BackendParam is a parameter that the gateway sends to the backend.
@@ -87,10 +87,10 @@ type Target struct {
 	Protocol     string      `json:"req_protocol"`         // HTTP, HTTPS
 	Method       string      `json:"req_method"`
 	URI          string      `json:"req_uri"`
-	Timeout      int         `json:"timeout"` // milliseconds
+	Timeout      int         `json:"timeout" bind:"nozero"` // milliseconds
 	ClientSSL    bool        `json:"enable_client_ssl,omitempty"`
 	Channel      *VPCChannel `json:"vpc_channel_info,omitempty"`
-	UseChannel   int         `json:"vpc_channel_status,omitempty"` // 1 yes, 2 no
+	UseChannel   int         `json:"vpc_channel_status,omitempty" bind:"nozero"` // 1 yes, 2 no
 	AuthorizerID string      `json:"authorizer_id,omitempty"`
 }
 
@@ -124,8 +124,8 @@ type HTTPBackend struct {
 type FunctionBackend struct {
 	Stamp
 	URN          string `json:"function_urn"`
-	Invocation   string `json:"invocation_type"` // sync, async
-	Timeout      int    `json:"timeout"`         // milliseconds
+	Invocation   string `json:"invocation_type"`       // sync, async
+	Timeout      int    `json:"timeout" bind:"nozero"` // milliseconds
 	Version      string `json:"version,omitempty"`
 	Remark       string `json:"remark,omitempty"`
 	AuthorizerID string `json:"authorizer_id,omitempty"`
@@ -171,7 +171,7 @@ type FunctionPolicy struct {
 	Policy
 	URN          string `json:"function_urn"`
 	Invocation   string `json:"invocation_type"`
-	Timeout      int    `json:"timeout"`
+	Timeout      int    `json:"timeout" bind:"nozero"`
 	Version      string `json:"version,omitempty"`
 	AuthorizerID string `json:"authorizer_id,omitempty"`
 }

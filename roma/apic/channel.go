@@ -65,10 +65,10 @@ type Channel struct {
 // ChannelSpec is what a caller says of a channel.
 type ChannelSpec struct {
 	Name       string       `json:"name"` // 3 to 64 from Chinese, letters, digits, _ and -
-	Type       int          `json:"type"`
-	Port       int          `json:"port"`             // required of a BalancedChannel
-	Strategy   int          `json:"balance_strategy"` // required of a BalancedChannel
-	MemberType string       `json:"member_type"`      // ECSMembers unless given
+	Type       int          `json:"type" bind:"nozero"`
+	Port       int          `json:"port" bind:"nozero"`             // required of a BalancedChannel
+	Strategy   int          `json:"balance_strategy" bind:"nozero"` // required of a BalancedChannel
+	MemberType string       `json:"member_type"`                    // ECSMembers unless given
 	Members    []MemberSpec `json:"members"`
 	Health     *HealthCheck `json:"vpc_health_config"` // required of a BalancedChannel
 }

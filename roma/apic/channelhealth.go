@@ -13,16 +13,16 @@ import (
 
 // HealthCheck is how the members of a channel are asked whether they are well.
 type HealthCheck struct {
-	Protocol  string `json:"protocol"`            // TCP, HTTP, HTTPS in any case
-	Path      string `json:"path,omitempty"`      // required of HTTP and HTTPS
-	Method    string `json:"method,omitempty"`    // GET unless given, HEAD
-	Port      int    `json:"port"`                // 0 is the channel's
-	Normal    int    `json:"threshold_normal"`    // good answers in a row that bring a member up, 2 to 10
-	Abnormal  int    `json:"threshold_abnormal"`  // bad ones that take it down, 2 to 10
-	Interval  int    `json:"time_interval"`       // seconds, 5 to 300
-	Codes     string `json:"http_code,omitempty"` // good ones: 200,201,210-299
-	ClientSSL bool   `json:"enable_client_ssl"`   // show the certificate of the instance
-	Timeout   int    `json:"timeout"`             // seconds, 2 to 30 and less than Interval
+	Protocol  string `json:"protocol"`                         // TCP, HTTP, HTTPS in any case
+	Path      string `json:"path,omitempty"`                   // required of HTTP and HTTPS
+	Method    string `json:"method,omitempty"`                 // GET unless given, HEAD
+	Port      int    `json:"port"`                             // 0 is the channel's
+	Normal    int    `json:"threshold_normal" bind:"nozero"`   // good answers in a row that bring a member up, 2 to 10
+	Abnormal  int    `json:"threshold_abnormal" bind:"nozero"` // bad ones that take it down, 2 to 10
+	Interval  int    `json:"time_interval" bind:"nozero"`      // seconds, 5 to 300
+	Codes     string `json:"http_code,omitempty"`              // good ones: 200,201,210-299
+	ClientSSL bool   `json:"enable_client_ssl"`                // show the certificate of the instance
+	Timeout   int    `json:"timeout" bind:"nozero"`            // seconds, 2 to 30 and less than Interval
 }
 
 // ChannelHealth is the HealthCheck of a channel.

@@ -43,15 +43,15 @@ type Throttle struct {
 // ThrottleSpec is what a caller says of a throttling policy. What is nil was
 // not given.
 type ThrottleSpec struct {
-	Name      string `json:"name"`             // 3 to 64 characters
-	APICalls  *int   `json:"api_call_limits"`  // 1 to 2147483647
-	UserCalls int    `json:"user_call_limits"` // no more than APICalls; 0 is no limit
-	AppCalls  int    `json:"app_call_limits"`  // no more than UserCalls, or without it than APICalls
-	IPCalls   int    `json:"ip_call_limits"`   // no more than APICalls
-	Interval  *int   `json:"time_interval"`    // 1 to 2147483647
-	Unit      string `json:"time_unit"`        // SECOND, MINUTE, HOUR, DAY
-	Type      int    `json:"type"`             // ExclusiveThrottle unless given
-	Remark    string `json:"remark"`           // up to 255 characters
+	Name      string `json:"name"`               // 3 to 64 characters
+	APICalls  *int   `json:"api_call_limits"`    // 1 to 2147483647
+	UserCalls int    `json:"user_call_limits"`   // no more than APICalls; 0 is no limit
+	AppCalls  int    `json:"app_call_limits"`    // no more than UserCalls, or without it than APICalls
+	IPCalls   int    `json:"ip_call_limits"`     // no more than APICalls
+	Interval  *int   `json:"time_interval"`      // 1 to 2147483647
+	Unit      string `json:"time_unit"`          // SECOND, MINUTE, HOUR, DAY
+	Type      int    `json:"type" bind:"nozero"` // ExclusiveThrottle unless given
+	Remark    string `json:"remark"`             // up to 255 characters
 	Adaptive  string `json:"enable_adaptive_control"`
 }
 

@@ -173,6 +173,8 @@ func TestAPIErrors(t *testing.T) {
 	}
 	f.refused("POST", apis, body(`,"name":"ab"`), 400, "APIG.2011", "Invalid parameter value,parameterName:name. Please refer to the support documentation")
 	f.refused("POST", apis, body(`,"group_id":"nope"`), 404, "APIG.3001", "API group nope does not exist")
+	f.refused("POST", apis, body(`,"type":0`), 400, "APIG.2011", "parameterName:type")
+	f.refused("POST", apis, body(`,"backend_type":"FUNCTION","func_info":{"function_urn":"a","invocation_type":"sync","timeout":0}`), 400, "APIG.2002", "parameterName:timeout")
 	if r := f.do("POST", apis, body("")); r.status != 201 {
 		t.Fatalf("%d %s", r.status, r.raw)
 	}

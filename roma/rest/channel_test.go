@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -104,6 +105,11 @@ func TestChannelErrors(t *testing.T) {
 	f.refused("POST", channels, body("", health), 400, "APIG.2001", "The request parameters must be specified")
 	f.refused("POST", channels, body(members, ""), 400, "APIG.2001", "vpc_health_config")
 	f.refused("POST", channels, strings.Replace(body(members, health), `"other"`, `"channel"`, 1), 400, "APIG.3208", "The VPC channel name already exists")
+	for _, param := range []string{"type", "port", "balance_strategy", "threshold_normal", "threshold_abnormal", "time_interval"} {
+		zero := regexp.MustCompile(`"`+param+`":\d+`).ReplaceAllString(body(members, health), `"`+param+`":0`)
+		f.refused("POST", channels, zero, 400, "APIG.2004", "parameterName:"+param)
+		f.refused("POST", channels, strings.Replace(zero, `"`+param+`":0`, `"x":0`, 1), 400, "APIG.2001", "parameterName:"+param)
+	}
 	f.refused("POST", channels, `{"name":`, 400, "APIG.2000", "Serialization error")
 	f.refused("PUT", one, body(`,"members":[{"host":"a","weight":101}]`, health), 400, "APIG.2004",
 		"The parameter value is outside the allowable range,parameterName:weight. Please refer to the support documentation")

@@ -116,6 +116,7 @@ func TestThrottleErrors(t *testing.T) {
 	f.refused("POST", throttles, `{"name":"abc","time_interval":1,"time_unit":"DAY"}`, 400, "APIG.2001", "The request parameters must be specified,parameterName:api_call_limits")
 	f.refused("POST", throttles, `{"name":"abc","api_call_limits":0,"time_interval":1,"time_unit":"DAY"}`, 400, "APIG.2002", "too small,parameterName:api_call_limits"+referTo)
 	f.refused("POST", throttles, `{"name":"abc","api_call_limits":1,"time_interval":1,"time_unit":"DAY","type":3}`, 400, "APIG.2004", "parameterName:type")
+	f.refused("POST", throttles, `{"name":"abc","api_call_limits":1,"time_interval":1,"time_unit":"DAY","type":0}`, 400, "APIG.2004", "parameterName:type")
 	f.refused("POST", throttles, `{"name":"abc","api_call_limits":"many"}`, 400, "APIG.2000", "Parameter error")
 	f.refused("POST", throttles, throttleSpec("throttle_demo"), 400, "APIG.3204", "The request throttling policy name already exists")
 	f.refused("PUT", throttles+"/nope", throttleSpec("abc"), 404, "APIG.3005", "Request throttling policy nope does not exist")
