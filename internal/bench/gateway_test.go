@@ -34,7 +34,7 @@ import (
 //	           of policies among 10,000
 //
 // Each proxy is a process of its own on one processor (GOMAXPROCS, or one nginx
-// worker). Clients and backends share this process and another processor, and
+// worker; kept there by taskset, where there is one). Clients and backends share this process and another processor, and
 // do as little as they can, so that it is the proxy that is measured: a backend
 // answers each head with the same bytes, and a client, of which there are 32, is
 // a connection that is kept, to which the same request is written, and the

@@ -12,7 +12,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -54,7 +53,7 @@ func startProxy(b *testing.B, library, name string, members []string) (site, int
 	if library == "limit-nginx" {
 		return startNginx(b, members)
 	}
-	cmd := exec.Command(os.Args[0])
+	cmd := apart(b, os.Args[0])
 	cmd.Env = append(os.Environ(), proxyEnv+"="+strings.Join(append([]string{library, name}, members...), " "), "GOMAXPROCS=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -308,7 +307,7 @@ http {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command("nginx", "-p", dir, "-e", "stderr", "-c", file)
+	cmd := apart(b, "nginx", "-p", dir, "-e", "stderr", "-c", file)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
