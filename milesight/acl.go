@@ -43,6 +43,8 @@ const access rbac.Action = "access"
 // systemIntegration is built in and owns the custom entities.
 const systemIntegration = "system"
 
+var custom = Resource{Integration, systemIntegration}
+
 func domainOf(t TenantID) rbac.Domain { return rbac.Domain(t) }
 
 func subjectOf(id UserID) rbac.Subject {
@@ -86,7 +88,7 @@ func (e edit) tenant(_, is *tenantRow) {
 
 // shelf puts up the tenant's shelf in its integration "system".
 func (e edit) shelf(t TenantID) {
-	e.tx.Place(shelf(t), object(t, Resource{Integration, systemIntegration}))
+	e.tx.Place(shelf(t), object(t, custom))
 	e.tx.Grant(rbac.Grant{Role: withRole, Permission: rbac.On(access, shelf(t))})
 }
 
@@ -138,7 +140,6 @@ func (e edit) roleMenu(was, is *roleMenuRow) {
 }
 
 func (e edit) resource(was, is *resourceRow) {
-	custom := Resource{Integration, systemIntegration}
 	if is == nil {
 		e.tx.RemoveResource(object(was.Tenant, was.Resource))
 		if was.Resource == custom { // the shelf went with it, and may be needed again

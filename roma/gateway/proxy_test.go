@@ -459,20 +459,7 @@ func TestBackendThatCannotBeReached(t *testing.T) {
 		s.api("GET", "/gone", l.Addr().String())
 		l.Close()
 		s.refused("nobody listens", s.get("/gone"), 502, "APIC.0202")
-		garbage, err := net.Listen("tcp", "127.0.0.1:0")
-		s.ok(err)
-		defer garbage.Close()
-		go func() {
-			for {
-				conn, err := garbage.Accept()
-				if err != nil {
-					return
-				}
-				conn.Write([]byte("this is no HTTP\r\n\r\n"))
-				conn.Close()
-			}
-		}()
-		s.api("GET", "/garbage", garbage.Addr().String())
+		s.api("GET", "/garbage", bare(t, func(conn net.Conn) { io.WriteString(conn, "this is no HTTP\r\n\r\n") }))
 		s.refused("no HTTP", s.get("/garbage"), 502, "APIC.0202")
 	})
 }

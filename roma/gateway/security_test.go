@@ -408,22 +408,11 @@ func TestSplitting(t *testing.T) {
 		t.Errorf("the backend got %v", got.Header)
 	}
 	said := make(chan string, 1)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	s.ok(err)
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				io.WriteString(conn, <-said)
-			}
-			conn.Close()
+	s.api("GET", "/answer", bare(t, func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.WriteString(conn, <-said)
 		}
-	}()
-	s.api("GET", "/answer", l.Addr().String())
+	}))
 	for what, c := range map[string][2]string{
 		"an answer":                      {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nok", "200 ok"},
 		"a carriage return in a value":   {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: a\rSet-Cookie: b\r\n\r\nok", "502 APIC.0202"},

@@ -201,6 +201,30 @@ func (s *stand) got(r reply) seen {
 	return in
 }
 
+// bare is a backend without net/http: serve has each connection, which is closed
+// after it.
+func bare(t testing.TB, serve func(conn net.Conn)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
 // members are backends at one port of several addresses of this machine.
 type members struct {
 	testing.TB

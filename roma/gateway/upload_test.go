@@ -119,66 +119,36 @@ func TestSmallBodies(t *testing.T) {
 // piecemeal is a backend that tells of a body of four bytes in the pieces that it
 // came in, of which the first is what came with the head.
 func piecemeal(t *testing.T, pieces chan<- string) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
+	return bare(t, func(conn net.Conn) {
+		buf := make([]byte, 4096)
+		for n := 0; ; {
+			m, err := conn.Read(buf)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				buf := make([]byte, 4096)
-				for n := 0; ; {
-					m, err := conn.Read(buf)
-					if err != nil {
-						return
-					}
-					_, body, whole := strings.Cut(string(buf[:m]), "\r\n\r\n")
-					if !whole {
-						body = string(buf[:m])
-					}
-					if n += len(body); body != "" {
-						pieces <- body
-					}
-					if n == 4 {
-						n = 0
-						io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-					}
-				}
-			}()
+			_, body, whole := strings.Cut(string(buf[:m]), "\r\n\r\n")
+			if !whole {
+				body = string(buf[:m])
+			}
+			if n += len(body); body != "" {
+				pieces <- body
+			}
+			if n == 4 {
+				n = 0
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			}
 		}
-	}()
-	return l.Addr().String()
+	})
 }
 
 // hasty is a backend that answers once it has the head of a request.
 func hasty(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-					io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-				}
-				io.Copy(io.Discard, conn)
-			}()
+	return bare(t, func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 		}
-	}()
-	return l.Addr().String()
+		io.Copy(io.Discard, conn)
+	})
 }
 
 // lockedText is what was written by several goroutines.

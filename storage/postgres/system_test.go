@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -27,14 +26,7 @@ import (
 // were in another process. The schema is dropped at the end.
 func nodes(t *testing.T, n int) []*postgres.Store {
 	t.Helper()
-	dsn := os.Getenv("GATEHOUSE_TEST_POSTGRES")
-	if dsn == "" {
-		const missing = "GATEHOUSE_TEST_POSTGRES is not set: it is the DSN of a PostgreSQL server"
-		if os.Getenv("GATEHOUSE_TEST_REQUIRED") != "" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
+	dsn := postgres.DSN(t)
 	schema := "test_" + strings.ToLower(rand.Text()[:12])
 	postgres.DropAtEnd(t, schema)
 	var all []*postgres.Store

@@ -22,12 +22,7 @@ import (
 // servers for tests at all, the test is skipped or fails as others do.
 func ownServer(t *testing.T, kind, variable, options string) (restart func()) {
 	t.Helper()
-	if os.Getenv(variable) == "" {
-		if os.Getenv("GATEHOUSE_TEST_REQUIRED") != "" {
-			t.Fatalf("%s is not set", variable)
-		}
-		t.Skipf("%s is not set: no servers are wanted", variable)
-	}
+	stores.Need(t, variable, "without a server for the other tests none is started for this one")
 	cmd := exec.Command("bash", "-c", fmt.Sprintf(
 		`. .ci/servers; start_%[1]s %[3]s || exit; echo "$%[2]s"; while read -r _; do restart_%[1]s || exit; echo again; done`,
 		kind, variable, options))

@@ -27,7 +27,7 @@ var postgresStore = Store{
 	Name: "postgres",
 	Open: func(tb testing.TB) storage.Store {
 		tb.Helper()
-		need(tb, postgresVariable, "the URL of a PostgreSQL server")
+		Need(tb, postgresVariable, "the URL of a PostgreSQL server")
 		schema := "test_" + strings.ToLower(rand.Text()[:12])
 		tb.Cleanup(func() { asAdmin(tb, "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE") })
 		return joinPostgres(tb, schema)

@@ -52,12 +52,12 @@ var redisCounters = Counters{
 
 func redisClient(tb testing.TB) *goredis.Client {
 	tb.Helper()
-	return goredis.NewClient(&goredis.Options{Addr: need(tb, redisVariable, "host:port of a Redis server")})
+	return goredis.NewClient(&goredis.Options{Addr: Need(tb, redisVariable, "host:port of a Redis server")})
 }
 
 func joinRedis(tb testing.TB, prefix string) storage.Counters {
 	tb.Helper()
-	c, err := redis.Open("redis://"+need(tb, redisVariable, "host:port of a Redis server"), redis.Config{Prefix: prefix, Timeout: 10 * time.Second})
+	c, err := redis.Open("redis://"+Need(tb, redisVariable, "host:port of a Redis server"), redis.Config{Prefix: prefix, Timeout: 10 * time.Second})
 	if err != nil {
 		tb.Fatal(err)
 	}

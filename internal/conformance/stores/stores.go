@@ -83,9 +83,9 @@ func AllCounters() []Counters {
 	return append(all, redisCounters)
 }
 
-// need returns the value of an environment variable that says where a server is.
+// Need returns the value of an environment variable that says where a server is.
 // Without it the test is skipped, or fails where all servers are to be there.
-func need(tb testing.TB, variable, what string) string {
+func Need(tb testing.TB, variable, what string) string {
 	tb.Helper()
 	value := os.Getenv(variable)
 	if value == "" {
