@@ -7,7 +7,7 @@
 --       the counters, seven numbers of 8 bytes each: kind, limit, capacity,
 --       period, phase, cost, 1 where refused costs count
 -- Answers with ok, the place of the one that refused, the time, and five of
--- each counter: used, left, reset, retry, whether there is a retry.
+-- each counter: used, left, reset, retry, 1 where there will never be room.
 --
 -- What a counter has counted is kept as its kind, in a byte, and numbers: its
 -- period, phase, time, limit and counts. The server runs one script at a time, so
